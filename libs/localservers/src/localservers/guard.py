@@ -24,9 +24,7 @@ class Stop(Exception):
     pass
 
 
-def main(
-    starter: int, stop_signal: int, grace_seconds: float, command: list[str]
-) -> int:
+def main(starter: int, stop_signal: int, grace_seconds: float, command: list[str]) -> int:
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, _stop)
@@ -34,11 +32,10 @@ def main(
     try:
         # The lock on the data folder is among the descriptors it inherits.
         server = subprocess.Popen(command, stdin=subprocess.DEVNULL, close_fds=False)
-        while os.getppid() == starter:
-            try:
-                return server.wait(timeout=POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
+        while os.getppid() == starter and server.poll() is None:
+            _reap_adopted(server.pid)
+            time.sleep(POLL_SECONDS)
+        return server.returncode or 0
     except Stop:
         pass
     finally:
@@ -54,9 +51,7 @@ def _stop(_number: int, _frame: object) -> None:
     raise Stop
 
 
-def _end(
-    server: "subprocess.Popen[bytes]", stop_signal: int, grace_seconds: float
-) -> None:
+def _end(server: "subprocess.Popen[bytes]", stop_signal: int, grace_seconds: float) -> None:
     if server.poll() is None:
         server.send_signal(stop_signal)
     try:
@@ -64,6 +59,12 @@ def _end(
     except subprocess.TimeoutExpired:
         server.kill()
         server.wait()
+
+
+def _reap_adopted(server: int) -> None:
+    """What the server left behind and has ended; the server itself is left for `server.poll`."""
+    while (ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and ended.si_pid != server:
+        os.waitpid(ended.si_pid, 0)
 
 
 def _end_adopted() -> None:
@@ -79,11 +80,17 @@ def _end_adopted() -> None:
 
 
 def _children() -> list[int]:
-    return [
-        int(pid)
-        for task in Path("/proc/self/task").iterdir()
-        for pid in (task / "children").read_text().split()
-    ]
+    own = str(os.getpid())
+    children = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            # proc(5): pid (name) state ppid; the name may contain anything, also a parenthesis.
+            parent = stat.read_text(errors="replace").rpartition(")")[2].split()[1]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == own:
+            children.append(int(stat.parent.name))
+    return children
 
 
 if __name__ == "__main__":

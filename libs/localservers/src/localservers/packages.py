@@ -22,9 +22,7 @@ def ensure(*debian_packages: str) -> None:
         return
     by_hand = f"apt-get install --no-install-recommends {' '.join(debian_packages)}"
     if shutil.which("apt-get") is None:
-        raise PackagesMissing(
-            f"this machine has no apt-get; install the equivalents of: {' '.join(debian_packages)}"
-        )
+        raise PackagesMissing(f"this machine has no apt-get; install the equivalents of: {' '.join(debian_packages)}")
     if os.geteuid() != 0:
         raise PackagesMissing(f"installing packages needs root; run: sudo {by_hand}")
     with _one_at_a_time(), _no_services_started():
@@ -45,7 +43,7 @@ def _installed(package: str) -> bool:
     if shutil.which("dpkg-query") is None:
         return False
     query = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${Status}", package], capture_output=True, text=True
+        ["dpkg-query", "-W", "-f", "${Status}", package], check=False, capture_output=True, text=True
     )
     return query.returncode == 0 and query.stdout.endswith(" installed")
 
@@ -53,6 +51,7 @@ def _installed(package: str) -> bool:
 def _apt(*arguments: str, by_hand: str) -> None:
     done = subprocess.run(
         ["apt-get", "-y", "-q", "-o", "DPkg::Lock::Timeout=300", *arguments],
+        check=False,
         env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -61,9 +60,7 @@ def _apt(*arguments: str, by_hand: str) -> None:
     )
     if done.returncode != 0:
         end = "\n".join(done.stdout.splitlines()[-15:])
-        raise PackagesMissing(
-            f"apt-get {arguments[0]} failed; try by hand: {by_hand}\n{end}"
-        )
+        raise PackagesMissing(f"apt-get {arguments[0]} failed; try by hand: {by_hand}\n{end}")
 
 
 @contextmanager
@@ -94,8 +91,5 @@ def _no_services_started() -> Iterator[None]:
 
 def _not_at_boot(package: str) -> None:
     """A broker somebody installed to run tests must not occupy its port after the next boot."""
-    if (
-        shutil.which("systemctl")
-        and Path(f"/lib/systemd/system/{package}.service").exists()
-    ):
-        subprocess.run(["systemctl", "disable", package], capture_output=True)
+    if shutil.which("systemctl") and Path(f"/lib/systemd/system/{package}.service").exists():
+        subprocess.run(["systemctl", "disable", package], check=False, capture_output=True)

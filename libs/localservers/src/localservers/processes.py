@@ -67,9 +67,7 @@ def wait_until(
         if guard.poll() is not None:
             raise ServerFailed(f"the server ended while starting:\n{end_of(log)}")
         if time.monotonic() > deadline:
-            raise ServerFailed(
-                f"the server did not answer within {seconds:.0f} s:\n{end_of(log)}"
-            )
+            raise ServerFailed(f"the server did not answer within {seconds:.0f} s:\n{end_of(log)}")
         time.sleep(0.03)
 
 
@@ -148,10 +146,7 @@ def as_someone_unprivileged(program: Path, folder: Path) -> tuple[list[str], int
             str(program),
             str(folder),
         ]
-        if (
-            shutil.which(prefix[0])
-            and subprocess.run(reach, capture_output=True).returncode == 0
-        ):
+        if shutil.which(prefix[0]) and subprocess.run(reach, check=False, capture_output=True).returncode == 0:
             return prefix, owner
     raise ServerFailed(
         f"running as root, and neither a user namespace nor the user nobody reaches {program} and {folder}; "
@@ -170,8 +165,4 @@ def own(folder: Path, owner: int) -> None:
 
 def dying_with_guard(stop_signal: signal.Signals) -> list[str]:
     """What to write before a command so that the kernel signals it should its guard be killed."""
-    return (
-        ["setpriv", f"--pdeathsig={stop_signal.name.removeprefix('SIG')}", "--"]
-        if shutil.which("setpriv")
-        else []
-    )
+    return ["setpriv", f"--pdeathsig={stop_signal.name.removeprefix('SIG')}", "--"] if shutil.which("setpriv") else []

@@ -1,0 +1,160 @@
+"""A private RabbitMQ from Debian's package, installed where missing, beside any service that runs already."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+from localservers import packages
+from localservers.processes import (
+    ServerFailed,
+    dying_with_guard,
+    free_port,
+    locked,
+    start_guarded,
+    stop_guarded,
+    wait_until,
+)
+
+# A name is unique per epmd, and each server has an epmd of its own; "localhost" resolves on every machine.
+NODE = "guiche@localhost"
+
+# The packaged `rabbitmq-server` in /usr/sbin is a wrapper that changes to the user of the system's own service.
+PROGRAMS = (Path("/usr/lib/rabbitmq/bin/rabbitmq-server"), Path("/opt/rabbitmq/sbin/rabbitmq-server"))
+
+# epmd's parent becomes the broker itself, so that it ends with it, however that is. Without it the Erlang runtime
+# would start a daemon that outlives everybody.
+START = '{guarded} epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 & exec {guarded} "$0"'
+
+
+@dataclass(frozen=True)
+class RabbitMQ:
+    """A running broker. `url` is its virtual host "/"."""
+
+    url: str
+    node: str
+    data: Path
+    epmd_port: int
+
+    def vhost(self, name: str) -> str:
+        """Create the virtual host if it is missing; returns its url."""
+        self.evaluate(
+            f'ok = case rabbit_vhost:exists({_text(name)}) of true -> ok; _ -> rabbit_vhost:add({_text(name)}, <<"guest">>) end, '
+            f'rabbit_auth_backend_internal:set_permissions(<<"guest">>, {_text(name)}, <<".*">>, <<".*">>, <<".*">>, <<"guest">>)'
+        )
+        return self.url.rsplit("/", 1)[0] + "/" + quote(name, safe="")
+
+    def delete_vhost(self, name: str) -> None:
+        self.evaluate(f'rabbit_vhost:delete({_text(name)}, <<"guest">>)')
+
+    def stop(self) -> None:
+        """Take the broker away: connections are closed, new ones refused. What is durable stays. See `start`.
+
+        The Erlang node stays, as with `rabbitmqctl stop_app`, so any process can bring the broker back.
+        """
+        self.evaluate("rabbit:stop()")
+
+    def start(self) -> None:
+        """Bring a stopped broker back; it answers when this returns."""
+        self.evaluate("rabbit:start()")
+
+    def evaluate(self, expression: str) -> None:
+        """Let the broker evaluate an Erlang expression that must yield ok."""
+        # rabbitmqctl starts an Erlang virtual machine and an Elixir runtime for each call, erl_call is a small C program.
+        call = ["erl_call", "-n", self.node, "-e"]
+        done = subprocess.run(
+            call,
+            input=f"ok = begin {expression} end.\n",
+            env=_environment(self.data, self.epmd_port),
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0 or done.stdout.strip() != "{ok, ok}":
+            raise ServerFailed(f"the broker refused {expression}: {done.stdout}{done.stderr}")
+
+
+@contextmanager
+def rabbitmq(data: Path, *, port: int = 0) -> Iterator[RabbitMQ]:
+    """Run a broker on the data in `data`; stop it at the end. `port` 0 takes a free one.
+
+    It ends also when this process is killed. Raises ServerFailed, PackagesMissing.
+    """
+    data = data.resolve()
+    executable = program()
+    with locked(data) as lock:
+        port = port or free_port()
+        server = RabbitMQ(url=f"amqp://guest:guest@127.0.0.1:{port}/%2F", node=NODE, data=data, epmd_port=free_port())
+        _configure(data, port)
+        log = data / "server.log"
+        start = START.format(guarded=" ".join(dying_with_guard(signal.SIGTERM)))
+        guard = start_guarded(
+            ["sh", "-c", start, str(executable)],
+            stop_signal=signal.SIGTERM,
+            grace_seconds=30,
+            log=log,
+            lock=lock,
+            env=_environment(data, server.epmd_port),
+        )
+        try:
+            wait_until(lambda: _listens(port), guard, seconds=90, log=log)
+            yield server
+        finally:
+            stop_guarded(guard, seconds=60)
+
+
+def program() -> Path:
+    """The broker's start script, installed where it is missing. Raises PackagesMissing."""
+    if not any(path.exists() for path in PROGRAMS):
+        packages.ensure("rabbitmq-server")
+    return next(path for path in PROGRAMS if path.exists())
+
+
+def _configure(data: Path, port: int) -> None:
+    (data / "enabled_plugins").write_text("[].\n")
+    (data / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n")
+    cookie = data / ".erlang.cookie"
+    if not cookie.exists():
+        with open(os.open(cookie, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
+            file.write(secrets.token_hex(20))
+
+
+def _environment(data: Path, epmd_port: int) -> dict[str, str]:
+    """Settings for another broker in the caller's environment must not reach this one."""
+    foreign = ("RABBITMQ_", "ERL_", "NOTIFY_SOCKET")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return inherited | {
+        "HOME": str(data),  # Erlang looks for its cookie there.
+        "LC_ALL": "C.UTF-8",
+        "ERL_EPMD_PORT": str(epmd_port),
+        "ERL_CRASH_DUMP_SECONDS": "0",
+        "RABBITMQ_NODENAME": NODE,
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_CONFIG_FILE": str(data / "rabbitmq.conf"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(data / "enabled_plugins"),
+        "RABBITMQ_MNESIA_BASE": str(data / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(data / "log"),
+        "RABBITMQ_PID_FILE": str(data / "pid"),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+        # The start script then becomes the broker instead of waiting for it, so signals reach the broker.
+        "detached": "true",
+    }
+
+
+def _listens(port: int) -> bool:
+    """The broker opens its listener last, when it has recovered everything."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _text(value: str) -> str:
+    """An Erlang binary of that text; escaped by writing its bytes as numbers."""
+    return "<<" + ",".join(str(byte) for byte in value.encode()) + ">>"
