@@ -1,0 +1,1 @@
+"""Server-sent events: what happens to the tickets an attendant may see."""
