@@ -1,0 +1,141 @@
+"""PostgreSQL: one engine per process, one commit per piece of work, at the edge."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+
+import psycopg
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+
+from servicekit.telemetry import log
+
+# A statement that takes longer is a defect; it must not hold locks while somebody looks for it.
+STATEMENT_TIMEOUT_MS = 10_000
+
+
+class Database:
+    """The database of one service.
+
+    `wakes` are NOTIFY channels that a committed transaction may poke, see poke().
+    """
+
+    def __init__(self, url: str, pool: int = 10) -> None:
+        self.url = url
+        self.engine: Engine = create_engine(
+            url,
+            pool_size=pool,
+            max_overflow=pool,
+            pool_pre_ping=True,
+            connect_args={"options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"},
+        )
+        self.waker = Waker(self)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Commits at the end, or rolls everything back. What poke() asked for is sent after the commit."""
+        with self.engine.connect() as connection:
+            with connection.begin():
+                yield connection
+            for channel in connection.info.pop("poked", ()):
+                self.waker.wake(channel)
+
+    @contextmanager
+    def listener(self, channel: str) -> Iterator[psycopg.Connection]:
+        """A connection of its own that hears a channel; use .notifies(timeout=…, stop_after=1)."""
+        with self.direct() as connection:
+            connection.execute(f"LISTEN {channel}")
+            yield connection
+
+    def direct(self) -> psycopg.Connection:
+        """An autocommitting connection outside of the pool, for LISTEN and session-wide advisory locks."""
+        url = make_url(self.url).set(drivername="postgresql").render_as_string(hide_password=False)
+        return psycopg.connect(url, autocommit=True)
+
+    def ready(self) -> bool:
+        with self.engine.connect() as connection:
+            return bool(connection.scalar(text("SELECT 1")) == 1)
+
+    def close(self) -> None:
+        self.waker.close()
+        self.engine.dispose()
+
+
+def poke(connection: Connection, channel: str) -> None:
+    """Wakes whoever listens on a channel once this transaction has been committed.
+
+    Not by NOTIFY within it: that takes one lock for the whole database until the commit is on disk, which serialises
+    all writers (measured: 902 → 222 transactions a second).
+    """
+    connection.info.setdefault("poked", set()).add(channel)
+
+
+class Waker:
+    """Sends NOTIFY from a connection and thread of its own; many wakes while one is under way become one."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.lock = threading.Condition()
+        self.wanted: set[str] = set()
+        self.closed = False
+        self.thread: threading.Thread | None = None
+
+    def wake(self, channel: str) -> None:
+        with self.lock:
+            self.wanted.add(channel)
+            if self.thread is None:
+                self.thread = threading.Thread(target=self.run, name="waker", daemon=True)
+                self.thread.start()
+            self.lock.notify()
+
+    def run(self) -> None:
+        connection: psycopg.Connection | None = None
+        while channels := self.take():
+            try:
+                connection = connection or self.database.direct()
+                for channel in channels:
+                    connection.execute("SELECT pg_notify(%s, '')", (channel,))
+            except psycopg.Error as error:
+                # Listeners also poll, so a lost wake costs a second, never a message.
+                log("database").warning("wake_lost", error=str(error))
+                connection = None
+        if connection is not None:
+            connection.close()
+
+    def take(self) -> set[str]:
+        with self.lock:
+            self.lock.wait_for(lambda: self.wanted or self.closed)
+            taken, self.wanted = self.wanted, set()
+            return taken if not self.closed else set()
+
+    def close(self) -> None:
+        with self.lock:
+            self.closed = True
+            self.lock.notify()
+        if self.thread is not None:
+            self.thread.join(timeout=5)
+
+
+def migrate(url: str, package: str) -> None:
+    """Brings a database to the newest migration of a service; `package` is its Python package.
+
+    Serialised by an advisory lock, so that replicas may start together.
+    """
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(724001)"))
+        connection.commit()
+        config = Config()
+        config.set_main_option("script_location", str(Path(str(files("servicekit"))) / "alembic"))
+        config.set_main_option("version_locations", str(migrations_of(package)))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.commit()
+    engine.dispose()
+
+
+def migrations_of(package: str) -> Path:
+    return Path(str(files(package))) / "migrations"

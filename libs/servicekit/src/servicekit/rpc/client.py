@@ -1,0 +1,117 @@
+"""Calls to one neighbour: with a signed token, a deadline and the trace; what fails raises Failure."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Protocol, TypeVar
+
+import grpc
+
+from servicekit.errors import from_rpc_error
+from servicekit.rpc.caller import Attendant
+from servicekit.telemetry import current_traceparent
+from servicekit.tokens import Keys
+
+Request = TypeVar("Request", contravariant=True)
+Response = TypeVar("Response", covariant=True)
+
+TOKEN_SECONDS = 60
+# A token is used for half its life, so that it never expires on the way.
+REUSE_SECONDS = 30
+# UNAVAILABLE alone: the call has not reached a handler. Everything else may have had its effect.
+SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.05s",
+                    "maxBackoff": "1s",
+                    "backoffMultiplier": 3,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
+OPTIONS = [
+    ("grpc.service_config", SERVICE_CONFIG),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.max_receive_message_length", 16 * 1024 * 1024),
+    # A neighbour that comes back is found within a second, not after gRPC's two minutes of back-off.
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+]
+
+
+class Method(Protocol[Request, Response]):
+    def __call__(
+        self, request: Request, /, timeout: float | None = ..., metadata: "Metadata | None" = ...
+    ) -> Response: ...
+
+
+Metadata = tuple[tuple[str, str | bytes], ...]
+
+
+class Peer:
+    """One neighbour, by its name in tokens and its gRPC target. Create it after forking; threads may share it."""
+
+    def __init__(self, keys: Keys, peer: str, address: str) -> None:
+        self.keys = keys
+        self.peer = peer
+        self.channel = grpc.insecure_channel(address, options=OPTIONS)
+        self.tokens: dict[Attendant | None, tuple[float, str]] = {}
+        self.lock = threading.Lock()
+
+    def call(
+        self,
+        method: Method[Request, Response],
+        request: Request,
+        attendant: Attendant | None = None,
+        grant: str = "",
+        timeout: float = 5.0,
+    ) -> Response:
+        """method: of a stub made on .channel. timeout in seconds, the whole of all retries."""
+        try:
+            return method(request, timeout=timeout, metadata=self.metadata(attendant, grant))
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
+
+    def stream(
+        self,
+        method: Method[Request, Iterator[Response]],
+        request: Request,
+        attendant: Attendant | None = None,
+        grant: str = "",
+        timeout: float = 300.0,
+    ) -> Iterator[Response]:
+        try:
+            yield from method(request, timeout=timeout, metadata=self.metadata(attendant, grant))
+        except grpc.RpcError as error:
+            raise from_rpc_error(error) from error
+
+    def metadata(self, attendant: Attendant | None, grant: str) -> Metadata:
+        pairs = [("authorization", f"Bearer {self.token(attendant)}")]
+        if grant:
+            pairs.append(("guiche-grant", grant))
+        if traceparent := current_traceparent():
+            pairs.append(("traceparent", traceparent))
+        return tuple(pairs)
+
+    def token(self, attendant: Attendant | None) -> str:
+        now = time.monotonic()
+        with self.lock:
+            until, token = self.tokens.get(attendant, (0.0, ""))
+            if until > now:
+                return token
+            if len(self.tokens) > 10_000:
+                self.tokens.clear()
+            claims = {"sub": attendant.id, "org": attendant.organization_id} if attendant else {}
+            token = self.keys.sign(self.peer, TOKEN_SECONDS, claims)
+            self.tokens[attendant] = (now + REUSE_SECONDS, token)
+            return token
+
+    def close(self) -> None:
+        self.channel.close()
