@@ -6,11 +6,23 @@ import hmac
 import json
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from servicekit.errors import InvalidRequest, Violation
+from servicekit.tokens import Keys
 
 
 class PageTokenInvalid(InvalidRequest):
     reason = "PAGE_TOKEN_INVALID"
+
+
+def secret_of(keys: Keys) -> bytes:
+    """The secret that seals a service's page tokens: derived from its key (RFC 5869), so all its replicas share it."""
+    private = keys.private.raw_value
+    assert isinstance(private, Ed25519PrivateKey)
+    return HKDF(SHA256(), 32, None, b"guiche page tokens").derive(private.private_bytes_raw())
 
 
 def make_token(secret: bytes, scope: str, position: list[Any]) -> str:
