@@ -1,0 +1,86 @@
+"""Address lists of header fields (RFC 5322 section 3.4), read leniently in one linear pass."""
+
+import re
+from dataclasses import dataclass, field
+
+from mail.parsing.headers import decode_words
+from mail.parsing.model import Address
+
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|<([^<>]*)>|([(),;:])|(\\.|[^"<(),;:\\\s]+|["<\\])')
+_COMMENT_OR_SPACE = re.compile(r"\([^()]*\)|\s+")
+_QUOTED_PAIR = re.compile(r"\\(.)")
+_EMAIL = re.compile(r"[^\s<>(),;:\"\\@\[\]]{1,64}@[^\s<>(),;:\"\\@]{1,255}")
+_NAME_CHARACTERS = 300
+_BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass
+class _Mailbox:
+    words: list[str] = field(default_factory=list)
+    comment: list[str] = field(default_factory=list)
+    email: str = ""
+
+
+def parse_addresses(value: str, limit: int, warnings: set[str]) -> tuple[Address, ...]:
+    """At most `limit` addresses of an unfolded, still encoded value; groups are flattened, their names dropped.
+    Adds RECIPIENTS_TRUNCATED to `warnings`."""
+    found: list[Address] = []
+    box, depth = _Mailbox(), 0
+    for token in _TOKEN.finditer(value):
+        quoted, angle, mark, word = token.groups()
+        if mark in ("(", ")") or depth:
+            depth = max(0, depth + (mark == "(") - (mark == ")"))
+            if mark not in ("(", ")"):
+                box.comment.append(token[0])
+        elif quoted is not None:
+            box.words.append(_QUOTED_PAIR.sub(r"\1", quoted))
+        elif angle is not None:
+            box.email = box.email or angle
+        elif mark == ":" and not box.email:
+            box = _Mailbox()
+        elif mark == ";" or (mark == "," and not _name_goes_on(box, value, token.end())):
+            _keep(box, found, warnings)
+            box = _Mailbox()
+        elif mark is not None:
+            box.words.append(mark)
+        elif word not in ('"', "<"):
+            box.words.append(word)
+        if len(found) > limit:
+            break
+    else:
+        _keep(box, found, warnings)
+    if len(found) > limit:
+        warnings.add("RECIPIENTS_TRUNCATED")
+    return tuple(found[:limit])
+
+
+def _name_goes_on(box: _Mailbox, value: str, position: int) -> bool:
+    """`Silva, Ana <ana@example.com>`: a comma that senders forgot to quote stands before an address in angles."""
+    if box.email or not box.words or any("@" in word for word in box.words):
+        return False
+    following = value[position : position + _NAME_CHARACTERS]
+    return "<" in following and "@" not in following.partition("<")[0] and "," not in following.partition("<")[0]
+
+
+def _keep(box: _Mailbox, found: list[Address], warnings: set[str]) -> None:
+    words = box.words
+    if not words and not box.email:
+        return
+    email = normal_email(box.email)
+    if not email:
+        email = next((found for found in map(normal_email, ["".join(words), *words]) if found), "")
+        words = [word for word in words if "@" not in word]
+    text = " ".join(words) or " ".join(box.comment)
+    name = _BIDI.sub("", decode_words(text[:4000], warnings)).strip(" '")[:_NAME_CHARACTERS].replace(" , ", ", ")
+    if name or email:
+        found.append(Address(name="" if name.casefold() == email.casefold() else name, email=email))
+
+
+def normal_email(text: str) -> str:
+    """'' unless it looks like local@domain; the local part keeps its case (RFC 5321 section 2.4)."""
+    text = _COMMENT_OR_SPACE.sub("", text[:1000]).removeprefix("mailto:")
+    if ":" in text and text.startswith("@"):
+        text = text.rpartition(":")[2]  # an obsolete source route
+    match = _EMAIL.fullmatch(text)
+    local, _, domain = text.rpartition("@")
+    return f"{local}@{domain.lower().rstrip('.')}" if match and domain.strip(".") else ""

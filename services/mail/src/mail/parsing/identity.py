@@ -1,0 +1,76 @@
+"""What identifies a mail before it is parsed: cheap, linear scans of the header block, safe in the receiver."""
+
+import hashlib
+import re
+
+from mail.parsing.headers import VALUE_BYTES, first, scan, values
+
+_LOOKED_AT = 1024 * 1024
+_ID_CHARACTERS = 500
+_IDS = 100
+_ANGLE_ID = re.compile(r"<([^<>]{1,1000})>")
+_SPACE_OR_CONTROL = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_HEADER_END = re.compile(rb"\r?\n\r?\n|\A\r?\n")
+# Fields that differ between two deliveries of one mail: trace and results of each hop, and marks of mailboxes.
+_TRACE = re.compile(
+    rb"^(?:received|x-received|return-path|delivered-to|x-delivered-to|x-original-to|envelope-to|x-envelope-(?:from|to)"
+    rb"|delivery-date|authentication-results|x-(?:original-)?authentication-results|arc-[a-z-]+|received-spf|dkim-signature"
+    rb"|x-google-dkim-signature|x-google-smtp-source|x-gm-[a-z-]+|x-spam[a-z-]*|x-virus[a-z-]*|x-rspamd-[a-z-]+"
+    rb"|x-forefront-[a-z-]+|x-microsoft-antispam[a-z-]*|x-ms-exchange-[a-z-]+|x-ms-publictraffictype|x-scanned-by"
+    rb"|x-mozilla-[a-z-]+|x-uid|x-keywords|status|x-status|lines|content-length)[ \t]*:[^\n]*(?:\n|\Z)"
+    rb"(?:[ \t][^\n]*(?:\n|\Z))*",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def content_hash(raw: bytes) -> bytes:
+    """SHA-256 of the mail without its trace headers, with LF line ends and without line ends at its end: SMTP and
+    IMAP deliver the same mail with different ones."""
+    end = _HEADER_END.search(raw)
+    header = raw[: end.end()] if end else raw
+    digest = hashlib.sha256(_TRACE.sub(b"", header.replace(b"\r\n", b"\n")).strip(b"\r\n"))
+    digest.update(b"\n\n")
+    digest.update(raw[len(header) :].replace(b"\r\n", b"\n").rstrip(b"\r\n"))
+    return digest.digest()
+
+
+def message_id(raw: bytes) -> str:
+    """As `ParsedMail.message_id`: without <>, '' when absent."""
+    return message_id_of(_fields(raw))
+
+
+def header_references(raw: bytes) -> tuple[str, ...]:
+    """The ids of References and In-Reply-To, oldest first, at most 100."""
+    fields = _fields(raw)
+    return bounded((*ids_of(fields, "references"), *ids_of(fields, "in-reply-to")))
+
+
+def _fields(raw: bytes) -> list[tuple[str, bytes]]:
+    return scan(raw, 0, len(raw), _LOOKED_AT, skip_bad_lines=True).fields
+
+
+def message_id_of(fields: list[tuple[str, bytes]]) -> str:
+    value = first(fields, "message-id")[:VALUE_BYTES].decode("utf-8", "replace")
+    angle = _ANGLE_ID.search(value)
+    return normal_id(angle[1] if angle else value)
+
+
+def normal_id(text: str) -> str:
+    """White space within an id is what folding left; it never tells two ids apart."""
+    return _SPACE_OR_CONTROL.sub("", text).strip("<>")[:_ID_CHARACTERS]
+
+
+def ids_of(fields: list[tuple[str, bytes]], name: str) -> tuple[str, ...]:
+    """Ids in angle brackets; where a client left them out, words with an @."""
+    found: dict[str, None] = {}
+    for value in values(fields, name):
+        text = value.decode("utf-8", "replace")
+        ids = _ANGLE_ID.findall(text) or [word for word in text.split() if "@" in word]
+        found.update((normal, None) for normal in map(normal_id, ids) if normal)
+    return bounded(tuple(found))
+
+
+def bounded(ids: tuple[str, ...]) -> tuple[str, ...]:
+    """The first id names the conversation's root and the last ones its newest messages: the middle can go."""
+    unique = tuple(dict.fromkeys(ids))
+    return unique if len(unique) <= _IDS else unique[:1] + unique[1 - _IDS :]

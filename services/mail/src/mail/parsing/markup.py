@@ -1,0 +1,150 @@
+"""HTML of mails: cleaned to a closed list, and turned into plain text."""
+
+import re
+from collections.abc import Mapping
+from html import escape
+from urllib.parse import unquote
+
+import nh3
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+
+def _words(text: str) -> set[str]:
+    return set(text.split())
+
+
+_TAGS = _words(
+    "a abbr address b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn div dl dt em font h1 h2"
+    " h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong sub sup table tbody td tfoot th"
+    " thead time tr tt u ul var wbr"
+)
+_WITH_CONTENT_DROPPED = _words(
+    "script style title template noscript iframe object embed applet svg math xml textarea select"
+)
+_ATTRIBUTES = {
+    "*": {"style", "dir", "lang", "title", "align", "valign"},
+    "a": {"href"},
+    "img": {"src", "alt", "width", "height", "border", "data-remote-src"},
+    "table": {"width", "height", "border", "cellpadding", "cellspacing", "bgcolor"},
+    "td": {"width", "height", "colspan", "rowspan", "bgcolor", "nowrap"},
+    "th": {"width", "height", "colspan", "rowspan", "bgcolor", "nowrap"},
+    "tr": {"bgcolor", "height"},
+    "col": {"width", "span"},
+    "font": {"color", "face", "size"},
+    "ol": {"start", "type"},
+    "ul": {"type"},
+    "li": {"value"},
+    "hr": {"width", "size"},
+}
+# None of these can load anything or leave the place of its element.
+_STYLE_PROPERTIES = _words(
+    "background-color border border-bottom border-collapse border-color border-left border-radius border-right"
+    " border-spacing border-style border-top border-width color direction display font font-family font-size font-style"
+    " font-variant font-weight height letter-spacing line-height list-style-type margin margin-bottom margin-left"
+    " margin-right margin-top max-height max-width min-height min-width padding padding-bottom padding-left"
+    " padding-right padding-top table-layout text-align text-decoration text-indent text-transform vertical-align white-space width"
+    " word-break word-spacing word-wrap"
+)
+_SCHEMES = {"http", "https", "mailto", "tel", "cid"}
+_REMOTE = re.compile(r"\s*(https?:)?//[^\s]", re.IGNORECASE)
+_BREAKS = {
+    **dict.fromkeys(_words("address caption center dd div dl dt hr li tr"), 1),
+    **dict.fromkeys(_words("blockquote h1 h2 h3 h4 h5 h6 ol p pre table ul"), 2),
+}
+_SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
+_EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
+
+
+def clean(html: str, content_ids: Mapping[str, str]) -> str:
+    """`content_ids` maps the lower-cased content ids of the mail's own parts to themselves as written; images of
+    other mails and of data: addresses are dropped, remote ones wait in data-remote-src until somebody asks."""
+
+    def keep(tag: str, attribute: str, value: str) -> str | None:
+        if attribute == "src":
+            known = content_ids.get(_content_id(value))
+            return f"cid:{known}" if known else None
+        if attribute == "data-remote-src":
+            return value.strip() if _REMOTE.match(value) else None
+        if attribute == "href" and value.strip().lower().startswith("cid:"):
+            return None
+        return value
+
+    return nh3.clean(
+        _without_remote_images(html),
+        tags=_TAGS,
+        clean_content_tags=_WITH_CONTENT_DROPPED,
+        attributes=_ATTRIBUTES,
+        attribute_filter=keep,
+        url_schemes=_SCHEMES,
+        url_relative="deny",
+        link_rel="noopener noreferrer",
+        filter_style_properties=_STYLE_PROPERTIES,
+    ).strip()
+
+
+def _content_id(address: str) -> str:
+    scheme, _, rest = address.strip().partition(":")
+    return unquote(rest).strip("<> ").lower() if scheme.lower() == "cid" else ""
+
+
+def _without_remote_images(html: str) -> str:
+    """Moves the address before cleaning, so that the cleaner has the last word on every attribute."""
+    if "<img" not in html.lower() and "<image" not in html.lower():
+        return html
+    document = LexborHTMLParser(html)
+    for image in document.css("img"):
+        address = image.attributes.get("src") or ""
+        if _REMOTE.match(address):
+            address = address.strip()
+            image.attrs["data-remote-src"] = address if ":" in address.partition("/")[0] else f"https:{address}"
+            del image.attrs["src"]
+    return document.html or ""
+
+
+def from_text(text: str) -> str:
+    return f'<div style="white-space:pre-wrap">{escape(text)}</div>'
+
+
+def to_text(html: str) -> str:
+    """Plain text of cleaned HTML. Walks without recursion: nesting is the sender's choice."""
+    body = LexborHTMLParser(html).body
+    if body is None:
+        return ""
+    pieces: list[str] = []
+    breaks, in_pre = 0, 0
+    node: LexborNode | None = body
+    entering = True
+    while node is not None:
+        tag = node.tag or ""
+        if tag == "-text":
+            text = node.text_content or ""
+            text = text if in_pre else _SPACE.sub(" ", text)
+            text = text.lstrip(" ") if breaks or not pieces else text
+            if text:
+                pieces.append("\n" * min(breaks, 2) if pieces else "")
+                pieces.append(text)
+                breaks = 0
+        elif tag == "br":
+            breaks += entering
+        elif tag in ("td", "th") and not entering:
+            pieces.append(" ")
+        else:
+            breaks = max(breaks, _BREAKS.get(tag or "", 0))
+            in_pre += (tag == "pre") * (1 if entering else -1)
+            if tag == "li" and entering:
+                pieces.extend(("\n" * min(breaks, 2) if pieces else "", "- "))
+                breaks = 0
+        node, entering = _following(node, entering, body)
+    return _EMPTY_LINES.sub("\n\n", "".join(pieces).replace(" \n", "\n")).strip()
+
+
+def _following(node: LexborNode, entering: bool, root: LexborNode) -> tuple[LexborNode | None, bool]:
+    if entering and (child := node.first_child) is not None:
+        return child, True
+    if entering and node.tag not in ("-text", "-comment"):
+        return node, False
+    if node.mem_id == root.mem_id:
+        return None, False
+    if (after := node.next) is not None:
+        return after, True
+    return node.parent, False

@@ -1,0 +1,167 @@
+"""One mail, from raw bytes to `ParsedMail`. Runs in the child; never raises for what the bytes hold."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from mail.parsing import attachments, bodies, markup
+from mail.parsing.addresses import parse_addresses
+from mail.parsing.automatic import automatic
+from mail.parsing.charsets import decode
+from mail.parsing.headers import decode_words, first, plain, plain_lines, unfold, values
+from mail.parsing.identity import ids_of, message_id_of
+from mail.parsing.model import Address, Attachment, Limits, ParsedMail
+from mail.parsing.quoting import snippet
+from mail.parsing.structure import Part, parameters, split
+from mail.parsing.transfer import decoded
+
+_SUBJECT_BYTES = 8_192
+_SUBJECT_CHARACTERS = 998  # the longest line of RFC 5322
+_DATE_CHARACTERS = 200
+_BYTES_A_CHARACTER = 4
+_SECTION_BREAK = "\n\n"
+_CID = re.compile(r"""["']cid:([^"']{1,500})""")
+
+Fields = list[tuple[str, bytes]]
+
+
+def parse(raw: bytes, folder: Path, limits: Limits) -> ParsedMail:
+    """Writes the attachments into `folder`, which must exist. Raises OSError and MemoryError only."""
+    warnings: set[str] = set()
+    root = split(raw, limits, warnings)
+    content = bodies.content(root)
+    files = _attachments(raw, content.attachments, folder, limits, warnings)
+    text, html = _body(raw, content.sections, files, limits, warnings)
+    shown = {known.lower() for known in _CID.findall(html)}
+    return ParsedMail(
+        message_id=message_id_of(root.fields),
+        in_reply_to=ids_of(root.fields, "in-reply-to"),
+        references=ids_of(root.fields, "references"),
+        subject=_subject(root.fields, warnings),
+        sender=_sender(root.fields, limits, warnings),
+        reply_to=_addresses(root.fields, "reply-to", limits, warnings),
+        to=_addresses(root.fields, "to", limits, warnings),
+        cc=_addresses(root.fields, "cc", limits, warnings),
+        date=_date(root.fields, warnings),
+        text=text,
+        html=html,
+        snippet=snippet(text),
+        attachments=tuple(
+            replace(file, inline=bool(file.content_id) and file.content_id.lower() in shown) for file in files
+        ),
+        automatic=automatic(root),
+        warnings=tuple(sorted(warnings)),
+    )
+
+
+def _subject(fields: Fields, warnings: set[str]) -> str:
+    value = first(fields, "subject")
+    subject = decode_words(unfold(value[:_SUBJECT_BYTES], warnings), warnings).strip()
+    if len(value) > _SUBJECT_BYTES or len(subject) > _SUBJECT_CHARACTERS:
+        warnings.add("HEADER_TRUNCATED")
+    return subject[:_SUBJECT_CHARACTERS]
+
+
+def _sender(fields: Fields, limits: Limits, warnings: set[str]) -> Address:
+    """The first address of From, else Sender's: a name without an address is kept, for it may be all there is."""
+    for name in ("from", "sender"):
+        found = _addresses(fields, name, limits, warnings)
+        usable = next((address for address in found if address.email), None)
+        if usable:
+            return usable
+    warnings.add("FROM_MISSING")
+    return next(iter(_addresses(fields, "from", limits, warnings)), Address("", ""))
+
+
+def _addresses(fields: Fields, name: str, limits: Limits, warnings: set[str]) -> tuple[Address, ...]:
+    found: list[Address] = []
+    for value in values(fields, name):
+        found.extend(parse_addresses(unfold(value, warnings), limits.recipients, warnings))
+        if len(found) > limits.recipients:
+            warnings.add("RECIPIENTS_TRUNCATED")
+            break
+    return tuple(found[: limits.recipients])
+
+
+def _date(fields: Fields, warnings: set[str]) -> datetime | None:
+    """RFC 5322 section 3.3; a zone of -0000 or none at all is read as UTC."""
+    value = unfold(first(fields, "date")[:_DATE_CHARACTERS], warnings)
+    if not value:
+        warnings.add("DATE_MISSING")
+        return None
+    try:
+        date = parsedate_to_datetime(value)
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        warnings.add("DATE_UNUSABLE")
+        return None
+
+
+def _attachments(raw: bytes, parts: list[Part], folder: Path, limits: Limits, warnings: set[str]) -> list[Attachment]:
+    """Together never larger than the mail itself: only encodings that lie about lengths could get there."""
+    files: list[Attachment] = []
+    room = len(raw)
+    for number, part in enumerate(parts, start=1):
+        if len(files) >= limits.attachments:
+            warnings.add("ATTACHMENT_DROPPED")
+            break
+        file = attachments.write(raw, part, number, room, folder, warnings)
+        if file:
+            files.append(file)
+            room -= file.size
+    return files
+
+
+def _body(
+    raw: bytes, sections: list[bodies.Section], files: list[Attachment], limits: Limits, warnings: set[str]
+) -> tuple[str, str]:
+    """Plain text and cleaned HTML; a section that has only one form gets the other from it."""
+    content_ids = {file.content_id.lower(): file.content_id for file in files if file.content_id}
+    any_html = any(section.html for section in sections)
+    texts: list[str] = []
+    htmls: list[str] = []
+    room_text = room_html = limits.body_characters
+    for section in sections:
+        if min(room_text, room_html) <= 0:
+            warnings.add("BODY_TRUNCATED")
+            break
+        text = _text(raw, section.text, room_text, warnings) if section.text else ""
+        html = ""
+        if section.html:
+            source = _text(raw, section.html, room_html, warnings)
+            html = _fitting(source, room_html, lambda source: markup.clean(source, content_ids), warnings)
+        elif any_html:
+            html = _fitting(text, room_html, markup.from_text, warnings)
+        text = (text if text.strip() else markup.to_text(html)[:room_text]).strip("\n").rstrip()
+        texts.append(text)
+        htmls.append(html)
+        room_text -= len(text) + len(_SECTION_BREAK)
+        room_html -= len(html) + 1
+    return _SECTION_BREAK.join(filter(None, texts)), "\n".join(filter(None, htmls))
+
+
+def _fitting(source: str, room: int, convert: Callable[[str], str], warnings: set[str]) -> str:
+    """Escapes and closed tags make the result longer than its source: it is made anew from less, never cut."""
+    while len(result := convert(source)) > room:
+        warnings.add("BODY_TRUNCATED")
+        source = source[: len(source) // 2]
+    return result
+
+
+def _text(raw: bytes, part: Part, most: int, warnings: set[str]) -> str:
+    data, cut = decoded(raw, part, most * _BYTES_A_CHARACTER)
+    text = plain_lines(decode(data, _charset(part), warnings))
+    if cut or len(text) > most:
+        warnings.add("BODY_TRUNCATED")
+    return text[:most]
+
+
+def _charset(part: Part) -> str:
+    try:
+        value = parameters(part.fields, "content-type").get_param("charset", "")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return ""
+    return plain(value[2] if isinstance(value, tuple) else value or "")
