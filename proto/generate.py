@@ -25,7 +25,9 @@ def run(*command: str | Path) -> None:
 
 def protoc(*options: str, files: list[Path]) -> None:
     # The plugin of mypy-protobuf stands beside this interpreter, which need not be on the PATH.
-    plugins = [f"--plugin=protoc-gen-{n}={Path(sys.executable).parent / f'protoc-gen-{n}'}" for n in ("mypy", "mypy_grpc")]
+    plugins = [
+        f"--plugin=protoc-gen-{n}={Path(sys.executable).parent / f'protoc-gen-{n}'}" for n in ("mypy", "mypy_grpc")
+    ]
     run(sys.executable, "-m", "grpc_tools.protoc", *(f"-I{path}" for path in INCLUDES), *plugins, *options, *files)
 
 
@@ -63,7 +65,9 @@ def differences(left: Path, right: Path) -> list[str]:
     return sorted(
         name
         for name in names(left) | names(right)
-        if not (left / name).exists() or not (right / name).exists() or not filecmp.cmp(left / name, right / name, False)
+        if not (left / name).exists()
+        or not (right / name).exists()
+        or not filecmp.cmp(left / name, right / name, False)
     )
 
 

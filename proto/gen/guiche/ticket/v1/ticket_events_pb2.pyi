@@ -153,9 +153,8 @@ Global___TicketState: _TypeAlias = TicketState  # noqa: Y015
 
 @_typing.final
 class AudienceChange(_message.Message):
-    """Who could see the ticket before the change and who can now, as audience keys that the ticket service alone computes:
-    "l:<level>" everyone of a level, "d:<department>" its supervisors and viewers, "p:<department>" its approvers,
-    "a:<attendant>@<level>" one attendant, as a member of that level.
+    """Who could see the ticket before the change and who can now, as audience keys. The ticket service alone computes them;
+    others only compare them with those of GetAudience: one in common means "may see".
     """
 
     DESCRIPTOR: _descriptor.Descriptor
