@@ -1,4 +1,6 @@
-"""`python -m localservers install`: what the tests need from Debian. PostgreSQL comes in a wheel where it is missing."""
+"""`python -m localservers install`: what the tests need from Debian. A missing PostgreSQL comes in a wheel."""
+
+# ruff: noqa: T201 -- a command's output.
 
 import sys
 

@@ -92,6 +92,8 @@ def main(kind: str, folder: Path, owner: int) -> int:
         _keep(kind, folder, os.pidfd_open(owner), told)
     finally:
         shutil.rmtree(folder / kind, ignore_errors=True)
+        if not any((folder / other).exists() for other in KINDS):
+            shutil.rmtree(folder, ignore_errors=True)
     return 0
 
 

