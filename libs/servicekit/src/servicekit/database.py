@@ -130,6 +130,7 @@ def migrate(url: str, package: str) -> None:
         connection.commit()
         config = Config()
         config.set_main_option("script_location", str(Path(str(files("servicekit"))) / "alembic"))
+        config.set_main_option("path_separator", "os")
         config.set_main_option("version_locations", str(migrations_of(package)))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -1,0 +1,74 @@
+"""One function per verb."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from servicekit.database import Database
+from servicekit.errors import InvalidRequest, Violation
+from servicekit.events.outbox import publish
+from servicekit.ids import new_id
+from sqlalchemy import Connection
+
+from publisher import storage
+from publisher.domain import IdentityKey, Publisher, Sender, name_of, unusable
+from publisher.events import changed
+
+REPUBLISH_PAGE = 500
+
+
+def identify(connection: Connection, senders: Sequence[Sender]) -> list[Publisher]:
+    """The publisher of each sender, in their order; those unknown are made.
+
+    At most five statements for any number of senders; one where all are known.
+    """
+    refuse_unusable(senders)
+    keys = {sender.key for sender in senders}
+    known = storage.find(connection, keys)
+    missing = keys - known.keys()
+    if missing:
+        known |= make(connection, missing, display_names(senders))
+    # Whatever is still missing was claimed by others meanwhile, and is theirs.
+    known |= storage.find(connection, keys - known.keys())
+    return [known[sender.key] for sender in senders]
+
+
+def refuse_unusable(senders: Sequence[Sender]) -> None:
+    detail = "An identity needs a value without control characters."
+    violations = [
+        Violation(f"identities[{place}].value", "identity.value", detail)
+        for place, sender in enumerate(senders)
+        if unusable(sender.key.value)
+    ]
+    if violations:
+        raise InvalidRequest(detail, violations=violations)
+
+
+def display_names(senders: Sequence[Sender]) -> dict[IdentityKey, str]:
+    """The first name each gave: one batch may hold several messages of one person."""
+    names: dict[IdentityKey, str] = {}
+    for sender in senders:
+        names[sender.key] = names.get(sender.key) or sender.display_name
+    return names
+
+
+def make(connection: Connection, keys: set[IdentityKey], names: dict[IdentityKey, str]) -> dict[IdentityKey, Publisher]:
+    """New publishers for those of the identities that nobody else claims at the same time."""
+    candidates = {key: new_id() for key in keys}
+    won = storage.claim(connection, candidates)
+    made = {key: Publisher(candidates[key], key.organization_id, name_of(names[key], key.value), 1) for key in won}
+    if made:
+        storage.add(connection, made.values())
+        publish(connection, changed(made.values()))
+    return made
+
+
+def republish(database: Database) -> int:
+    """Announces every publisher anew, a page per commit, for projections that are new or restored. Gives how many."""
+    count, after = 0, UUID(int=0)
+    while True:
+        with database.transaction() as connection:
+            page = storage.lock_page(connection, after, REPUBLISH_PAGE)
+            publish(connection, changed(page))
+        if not page:
+            return count
+        count, after = count + len(page), page[-1].id
