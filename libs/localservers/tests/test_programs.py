@@ -46,3 +46,16 @@ def test_a_machine_without_apt_is_told_so(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("PATH", "")
     with pytest.raises(packages.PackagesMissing, match="no apt-get"):
         packages.ensure("no-such-package")
+
+
+def test_no_service_is_started_by_an_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    policy, answer = tmp_path / "policy-rc.d", tmp_path / "answer"
+    (tmp_path / "apt-get").write_text(f"#!/bin/sh\n{policy}; echo $? >> {answer}\n")
+    (tmp_path / "apt-get").chmod(0o755)
+    monkeypatch.setattr("localservers.packages.POLICY", policy)
+    monkeypatch.setattr("localservers.packages.LOCK", tmp_path / "lock")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    packages.ensure("no-such-package")
+    assert answer.read_text().split() == ["101", "101"], "forbidden, during update and install"
+    assert not policy.exists()
