@@ -432,6 +432,7 @@ class TicketOpening(_message.Message):
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     PUBLISHER_ID_FIELD_NUMBER: _builtins.int
+    PUBLISHER_NAME_FIELD_NUMBER: _builtins.int
     DEPARTMENT_ID_FIELD_NUMBER: _builtins.int
     LEVEL_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
@@ -445,6 +446,8 @@ class TicketOpening(_message.Message):
     conversation_id: _builtins.str
     publisher_id: _builtins.str
     """Empty where the sender could not be told."""
+    publisher_name: _builtins.str
+    """The publisher's name as their owner gave it just now, to be shown until their PublisherChanged arrives."""
     department_id: _builtins.str
     """The place: a level and the department it belongs to, as the directory says; taken as given."""
     level_id: _builtins.str
@@ -461,6 +464,7 @@ class TicketOpening(_message.Message):
         organization_id: _builtins.str = ...,
         conversation_id: _builtins.str = ...,
         publisher_id: _builtins.str = ...,
+        publisher_name: _builtins.str = ...,
         department_id: _builtins.str = ...,
         level_id: _builtins.str = ...,
         priority: _ticket_pb2.TicketPriority.ValueType = ...,
@@ -471,7 +475,7 @@ class TicketOpening(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "department_id", b"department_id", "level_id", b"level_id", "message_id", b"message_id", "occurred_at", b"occurred_at", "organization_id", b"organization_id", "platform", b"platform", "priority", b"priority", "publisher_id", b"publisher_id", "snippet", b"snippet", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "department_id", b"department_id", "level_id", b"level_id", "message_id", b"message_id", "occurred_at", b"occurred_at", "organization_id", b"organization_id", "platform", b"platform", "priority", b"priority", "publisher_id", b"publisher_id", "publisher_name", b"publisher_name", "snippet", b"snippet", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
