@@ -11,7 +11,7 @@ from typing import Any
 
 from guiche.routing.v1 import session_service_pb2
 
-from gateway import attachments, comments, problems, session
+from gateway import attachments, comments, problem_docs, session
 from gateway.contract import EXPOSED, VARIABLE, Route, routes
 from gateway.push import description as push
 from gateway.schemas import Schema, Schemas, is_required
@@ -69,7 +69,7 @@ def document(texts: comments.Comments) -> dict[str, Any]:
         paths.setdefault(public_path(route), {})[route.verb.lower()] = operation(route, schemas, texts)
     schemas.answer(session_service_pb2.DESCRIPTOR.message_types_by_name["Tokens"])
     by_hand = session.PATHS | attachments.PATHS | push.PATHS
-    components = problems.SCHEMAS | session.SCHEMAS | push.SCHEMAS | schemas.components
+    components = problem_docs.SCHEMAS | session.SCHEMAS | push.SCHEMAS | schemas.components
     return {
         "openapi": "3.1.0",
         "info": INFO,
@@ -79,9 +79,10 @@ def document(texts: comments.Comments) -> dict[str, Any]:
         "components": {
             "schemas": dict(sorted(components.items())),
             "parameters": PARAMETERS,
-            "responses": problems.documented_responses(),
+            "responses": problem_docs.documented_responses(),
             "securitySchemes": SECURITY_SCHEMES,
         },
+        "x-problem-codes": problem_docs.documented_codes(),
     }
 
 
@@ -118,7 +119,7 @@ def operation(route: Route, schemas: Schemas, texts: comments.Comments) -> dict[
         fields = route.fields()
         content = {"application/json": {"schema": schemas.body(route.request, fields)}}
         described["requestBody"] = {"content": content, "required": any(map(is_required, fields))}
-    return described | {"responses": {"200": success(route, schemas)} | problems.documented(*failures(route))}
+    return described | {"responses": {"200": success(route, schemas)} | problem_docs.documented(*failures(route))}
 
 
 def parameters(route: Route, schemas: Schemas) -> list[Schema]:
@@ -153,7 +154,7 @@ def success(route: Route, schemas: Schemas) -> Schema:
 
 def failures(route: Route) -> list[int]:
     always = [400, 401, 403, 429, 431, 500, 503, 504]
-    with_body = [409, 413, 415] if route.body else []
+    with_body = [408, 409, 413, 415] if route.body else []
     return always + with_body + ([404] if route.variables else []) + ([412] if route.takes("etag") else [])
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.problems import documented
+from gateway.problem_docs import documented
 
 PATHS: dict[str, Any] = {
     "/api/v1/events": {

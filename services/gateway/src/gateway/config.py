@@ -1,0 +1,33 @@
+"""The gateway's settings, from the environment (GUICHE_…)."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+
+import servicekit.config
+
+
+class Settings(servicekit.config.Settings):
+    host: str = "127.0.0.1"
+    port: int = 8080
+    # The built web app.
+    web_dist: Path = Path("web/dist")
+    # Networks, comma-separated, whose X-Forwarded-For and traceparent are believed, e.g. "10.0.0.0/8"; empty: nobody's.
+    trusted_proxies: str = ""
+    # How many requests are worked on at once; push connections need no thread.
+    threads: int = 32
+    # How many of those may be downloads, which last as long as the slowest client wants.
+    downloads: int = 16
+    # Bytes of a JSON body.
+    max_body: int = 1024 * 1024
+    # Seconds within which a whole body must have come.
+    body_seconds: float = 15.0
+    # Requests a second, and how many at once; 0: no limit. Per client address, since many sit behind one, much more.
+    address_rate: float = 200
+    address_burst: int = 1000
+    attendant_rate: float = 50
+    attendant_burst: int = 200
+    # Push connections of one attendant.
+    push_connections: int = 20
+
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        return [ip_network(word.strip()) for word in self.trusted_proxies.split(",") if word.strip()]

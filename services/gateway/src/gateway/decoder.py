@@ -1,0 +1,184 @@
+"""Query strings and JSON bodies, written by anybody, into request messages; what does not fit is named."""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from gateway.contract import enum_prefix
+from gateway.failures import BadInput, InvalidJson, UnknownField
+from gateway.schemas import offered_values
+
+MAX_DEPTH = 20
+MAX_PARAMETERS = 100
+# Names that somebody made up are told back to this many characters.
+MAX_ECHO = 60
+INTEGER = re.compile(r"-?[0-9]{1,19}")
+RANGES = {FieldDescriptor.TYPE_INT32: 2**31, FieldDescriptor.TYPE_INT64: 2**63}
+
+
+def read_query(raw: bytes | str, message: Message, fields: Iterable[FieldDescriptor]) -> None:
+    """Sets the fields that the query string names, by their JSON names. An empty value is as none."""
+    known = {field.json_name: field for field in fields}
+    for name, values in split_query(raw).items():
+        if name not in known:
+            detail = f"There is no parameter {brief(name)} here."
+            raise UnknownField(detail, f"?{name[:MAX_ECHO]}", "UNKNOWN_FIELD", allowed=sorted(known))
+        field = known[name]
+        if len(values) > 1 and not field.is_repeated:
+            raise BadInput(f"{name} may be given once.", f"?{name}", "REPEATED")
+        assign(message, field, [read_text(field, value, f"?{name}") for value in values])
+
+
+def split_query(raw: bytes | str) -> dict[str, list[str]]:
+    text = raw.decode("ascii", "replace") if isinstance(raw, bytes) else raw
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+    except UnicodeDecodeError as error:
+        raise BadInput("The query string is not UTF-8.") from error
+    except ValueError as error:
+        raise BadInput(f"There are more than {MAX_PARAMETERS} parameters.") from error
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
+
+
+def read_body(raw: bytes, message: Message, fields: Iterable[FieldDescriptor]) -> None:
+    """Sets the fields that the JSON object names. No body at all is as {}."""
+    fill(message, fields, parse_object(raw))
+
+
+def fill(message: Message, fields: Iterable[FieldDescriptor], values: dict[str, Any]) -> None:
+    known = {field.json_name: field for field in fields}
+    for name, value in values.items():
+        if name not in known:
+            detail = f"There is no field {brief(name)} here."
+            raise UnknownField(detail, pointer(name[:MAX_ECHO]), "UNKNOWN_FIELD", allowed=sorted(known))
+        field = known[name]
+        if value is None:
+            continue  # proto3's JSON mapping: null is as leaving the field out.
+        if field.is_repeated and not isinstance(value, list):
+            raise wrong_type(pointer(name), "a list")
+        if field.is_repeated:
+            assign(message, field, [read_json(field, one, pointer(name, n)) for n, one in enumerate(value)])
+        else:
+            assign(message, field, [read_json(field, value, pointer(name))])
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    if not raw.strip():
+        return {}
+    try:
+        value = json.loads(raw.decode(), object_pairs_hook=without_duplicates, parse_constant=refuse_constant)
+        within_depth(value, MAX_DEPTH)
+    except UnicodeDecodeError as error:
+        raise InvalidJson("The body is not UTF-8.") from error
+    except RecursionError as error:
+        raise InvalidJson(f"The body is nested more than {MAX_DEPTH} levels deep.") from error
+    except ValueError as error:
+        raise InvalidJson(f"The body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidJson("The body must be a JSON object.")
+    return value
+
+
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidJson(f"{brief(twice)} is there twice.", pointer(twice[:MAX_ECHO]), "DUPLICATE")
+    return value
+
+
+def refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is no JSON value")
+
+
+def within_depth(value: Any, left: int) -> None:
+    if left < 0:
+        raise RecursionError
+    if isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            within_depth(inner, left - 1)
+
+
+def assign(message: Message, field: FieldDescriptor, values: list[Any]) -> None:
+    if field.is_repeated:
+        getattr(message, field.name).extend(values)
+    else:
+        setattr(message, field.name, values[0])
+
+
+def read_text(field: FieldDescriptor, value: str, place: str) -> Any:
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return string(value, place)
+    if field.enum_type is not None:
+        return enum_number(field, value, place) if value else 0
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return boolean(value, place)
+    return integer(field, value, place)
+
+
+def read_json(field: FieldDescriptor, value: Any, place: str) -> Any:
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        return expect(value, bool, place, "true or false")
+    if field.type == FieldDescriptor.TYPE_INT32:
+        # In Python true is an int, in JSON it is no number.
+        return integer(field, str(expect(value, int, place, "a whole number")), place)
+    text = expect(value, str, place, "text")
+    if field.type == FieldDescriptor.TYPE_STRING:
+        return string(text, place)
+    return enum_number(field, text, place) if field.enum_type is not None else integer(field, text, place)
+
+
+def expect(value: Any, kind: type, place: str, words: str) -> Any:
+    if type(value) is not kind:
+        raise wrong_type(place, words)
+    return value
+
+
+def string(value: str, place: str) -> str:
+    # JSON can spell half a character as "\ud800", which no UTF-8 and so no message can hold.
+    if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+        raise BadInput("The text holds half a character.", place)
+    return value
+
+
+def boolean(value: str, place: str) -> bool:
+    if value not in ("true", "false"):
+        raise BadInput("It must be true or false.", place, allowed=["true", "false"])
+    return value == "true"
+
+
+def integer(field: FieldDescriptor, value: str, place: str) -> int:
+    limit = RANGES[field.type]
+    if not INTEGER.fullmatch(value) or not -limit <= int(value) < limit:
+        raise BadInput(f"It must be a whole number from {-limit} to {limit - 1}.", place)
+    return int(value)
+
+
+def enum_number(field: FieldDescriptor, value: str, place: str) -> int:
+    assert field.enum_type is not None
+    allowed = offered_values(field.enum_type)
+    if value not in allowed:
+        raise BadInput(f"It must be one of {', '.join(allowed)}.", place, allowed=allowed)
+    return int(field.enum_type.values_by_name[enum_prefix(field.enum_type.name) + value].number)
+
+
+def wrong_type(place: str, words: str) -> BadInput:
+    return BadInput(f"It must be {words}.", place, "WRONG_TYPE")
+
+
+def pointer(*words: str | int) -> str:
+    """A JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(word).replace("~", "~0").replace("/", "~1") for word in words)
+
+
+def brief(name: str) -> str:
+    return repr(name if len(name) <= MAX_ECHO else name[:MAX_ECHO] + "…")

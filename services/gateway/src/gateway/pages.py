@@ -1,0 +1,80 @@
+"""What a browser loads: the web app's files, the API document and the page that shows it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from flask import Flask, Response, request, send_from_directory
+from flask.typing import ResponseReturnValue
+
+from gateway.gate import record_of
+
+HERE = Path(__file__).resolve().parent
+DOCS = HERE / "docs_page"
+# Beside the sources in a checkout, within the package where it is installed.
+OPENAPI_PLACES = [HERE / "openapi.json", HERE.parents[1] / "openapi.json"]
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-src 'self'; "
+        "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+    ),
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+# The build names these files by their content.
+ASSETS = "assets/"
+FOREVER = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+
+View = Callable[[], ResponseReturnValue]
+
+
+def add_pages(app: Flask, extra: Mapping[str, View]) -> None:
+    openapi = openapi_document()
+    views: dict[str, View] = {
+        "/openapi.json": lambda: Response(openapi, mimetype="application/json", headers={"Cache-Control": REVALIDATE}),
+        "/docs": lambda: file(DOCS, "index.html"),
+        "/docs/docs.css": lambda: file(DOCS, "docs.css"),
+        "/docs/docs.js": lambda: file(DOCS, "docs.js"),
+    }
+    for path, view in (views | dict(extra)).items():
+        app.add_url_rule(path, path, recorded(path, view), methods=["GET"], provide_automatic_options=False)
+
+
+def recorded(path: str, view: View) -> View:
+    def answer() -> ResponseReturnValue:
+        record_of(request).route = path
+        return view()
+
+    return answer
+
+
+def openapi_document() -> bytes:
+    return next(place for place in OPENAPI_PLACES if place.exists()).read_bytes()
+
+
+def web_app(dist: Path, path: str) -> Response:
+    """A file of the web app, or its first page for everything else: its routes are known to the browser alone."""
+    record_of(request).route = "web"
+    name = path.lstrip("/")
+    if name and (dist / "index.html").is_file() and is_file_within(dist, name):
+        return file(dist, name, FOREVER if name.startswith(ASSETS) else REVALIDATE)
+    if name.startswith(ASSETS):
+        # A page that was loaded before a new version came asks for files that are gone; HTML would confuse it.
+        return Response("Not found.\n", 404, PAGE_HEADERS, mimetype="text/plain")
+    if (dist / "index.html").is_file():
+        return file(dist, "index.html")
+    return file(HERE / "static_pages", "missing.html")
+
+
+def is_file_within(folder: Path, name: str) -> bool:
+    target = (folder / name).resolve() if "\0" not in name else folder
+    return target.is_file() and target.is_relative_to(folder.resolve())
+
+
+def file(folder: Path, name: str, cache: str = REVALIDATE) -> Response:
+    response = send_from_directory(folder.resolve(), name, conditional=True)
+    response.headers.update(PAGE_HEADERS)
+    response.headers["Cache-Control"] = cache
+    return response
