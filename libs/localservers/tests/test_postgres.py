@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from localservers.postgres import Postgres, drop, embedded_binaries, postgres, template_clone
 from localservers.processes import ServerFailed
 

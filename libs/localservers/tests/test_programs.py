@@ -3,6 +3,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from localservers import browser, packages
 from localservers.node import NodeMissing, node, npm
 

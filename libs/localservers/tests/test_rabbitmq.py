@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pika
 import pytest
-from localservers.rabbitmq import RabbitMQ, rabbitmq
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
+
+from localservers.rabbitmq import RabbitMQ, rabbitmq
 
 from .conftest import Elsewhere, alive, kill, wait_until
 

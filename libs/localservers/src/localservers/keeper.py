@@ -36,6 +36,7 @@ def kept_rabbitmq(owner: int) -> RabbitMQ:
         url=str(facts["url"]),
         node=str(facts["node"]),
         data=Path(str(facts["data"])),
+        port=int(str(facts["port"])),
         epmd_port=int(str(facts["epmd_port"])),
     )
 

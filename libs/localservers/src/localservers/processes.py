@@ -22,7 +22,7 @@ GUARD = Path(__file__).with_name("guard.py")
 
 
 class ServerFailed(RuntimeError):
-    """A server did not start; the text carries the end of its log."""
+    """A server did not start, or refused an order; where it ended, the text carries the end of its log."""
 
 
 @contextmanager
@@ -51,21 +51,26 @@ def guarded(
     # and one that outlived it would keep the folder locked.
     lock.close()
     try:
-        _wait_until(answers, guard, log)
+        wait_until(answers, lambda: _check_alive(guard, log))
         yield
     finally:
         guard.terminate()
         guard.wait(timeout=2 * GRACE_SECONDS)
 
 
-def _wait_until(answers: Callable[[], bool], guard: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
+def wait_until(answers: Callable[[], bool], check: Callable[[], None], seconds: float = START_SECONDS) -> None:
+    """Wait for an answer; `check` may raise what makes waiting pointless."""
+    deadline = time.monotonic() + seconds
     while not answers():
-        if guard.poll() is not None:
-            raise ServerFailed(f"the server ended while starting:\n{end_of(log)}")
+        check()
         if time.monotonic() > deadline:
-            raise ServerFailed(f"the server did not answer within {START_SECONDS} s:\n{end_of(log)}")
+            raise ServerFailed(f"the server did not answer within {seconds} s")
         time.sleep(0.03)
+
+
+def _check_alive(guard: "subprocess.Popen[bytes]", log: Path) -> None:
+    if guard.poll() is not None:
+        raise ServerFailed(f"the server ended while starting:\n{end_of(log)}")
 
 
 def end_of(log: Path, lines: int = 25) -> str:

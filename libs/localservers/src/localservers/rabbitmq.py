@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from localservers import packages
-from localservers.processes import ServerFailed, dying_with_guard, free_port, guarded, locked
+from localservers.processes import ServerFailed, dying_with_guard, free_port, guarded, locked, wait_until
 
 # A name is unique per epmd, and each server has an epmd of its own; "localhost" resolves on every machine.
 NODE = "guiche@localhost"
@@ -32,6 +32,7 @@ class RabbitMQ:
     url: str
     node: str
     data: Path
+    port: int
     epmd_port: int
 
     def vhost(self, name: str) -> str:
@@ -56,8 +57,13 @@ class RabbitMQ:
 
     def start(self) -> None:
         """Bring a stopped broker back; it answers when this returns."""
-        # Listeners are opened after `start` has returned.
-        self.evaluate("ok = rabbit:start(), rabbit:await_startup()")
+        wait_until(self._starts, lambda: None)
+
+    def _starts(self) -> bool:
+        # `rabbit:start` answers ok and does nothing while an earlier start is in its last steps, which come after the
+        # listener was opened; so it is asked again until the broker listens. A running broker does not mind.
+        self.evaluate("rabbit:start()")
+        return _listens(self.port)
 
     def evaluate(self, expression: str) -> None:
         """Let the broker evaluate an Erlang expression that must yield ok."""
@@ -85,7 +91,8 @@ def rabbitmq(data: Path, *, port: int = 0) -> Iterator[RabbitMQ]:
     executable = program()
     with locked(data) as lock:
         port = port or free_port()
-        server = RabbitMQ(url=f"amqp://guest:guest@127.0.0.1:{port}/%2F", node=NODE, data=data, epmd_port=free_port())
+        url = f"amqp://guest:guest@127.0.0.1:{port}/%2F"
+        server = RabbitMQ(url=url, node=NODE, data=data, port=port, epmd_port=free_port())
         _configure(data, port)
         start = START.format(guarded=" ".join(dying_with_guard(signal.SIGTERM)))
         with guarded(
