@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -28,24 +28,28 @@ class Service:
 
     name: str
     settings: Settings
+    # Where its API listens.
+    address: str
     keys: Keys
     database: Database
     servicers: Sequence[AddServicer]
     # The events it cares about.
     consumes: Mapping[type[Message], EventHandler]
-    # Its processes besides the API, by name: the loops each runs, one thread per loop.
-    processes: Mapping[str, Sequence[Loop]]
+    # (aggregate id, state event) of everything others keep a projection of: for new projections and after restores.
+    republish: Callable[[Connection], Iterable[tuple[str, Message]]] | None = None
+    # Loops of its own by the process they belong to; the process "worker" also runs the loops of events.
+    loops: Mapping[str, Sequence[Loop]] = field(default_factory=dict)
     # Closed at the end, in reverse order: channels, pools, stores.
-    closing: Sequence[Callable[[], None]] = field(default=())
+    closing: Sequence[Callable[[], None]] = ()
 
 
-def api(address: str, service: Service) -> Loop:
-    """The loop of an API process: answers calls on `address` until told to stop, then finishes those under way."""
+def api(service: Service) -> Loop:
+    """The loop of an API process: answers calls until told to stop, then finishes those under way."""
 
     def run(stop: threading.Event) -> None:
-        server, port = make_server(service.keys, address, service.servicers)
+        server, port = make_server(service.keys, service.address, service.servicers)
         server.start()
-        log(service.name).info("api_listening", address=address, port=port)
+        log(service.name).info("api_listening", address=service.address, port=port)
         stop.wait()
         server.stop(grace=10).wait()
 

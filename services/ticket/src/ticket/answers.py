@@ -1,0 +1,138 @@
+"""Rows as the public contract words them: the one place that decides what of a ticket is shown."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from guiche.common.v1 import reference_pb2
+from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
+from sqlalchemy import Connection, Row
+
+from ticket import domain
+from ticket.domain import Status, Viewer
+from ticket.events import stamp
+from ticket.handlers import etag_of
+from ticket.storage import directory, tickets
+
+# Changes whose codes are ids of what others own, and where their names stand.
+NAMED_FIELDS = {
+    "department": directory.DEPARTMENTS,
+    "level": directory.LEVELS,
+    "holder": directory.ATTENDANTS,
+}
+ACTOR_TABLES = {"ATTENDANT": directory.ATTENDANTS, "CUSTOMER": directory.PUBLISHERS}
+
+Names = Mapping[UUID, str]
+
+
+def reference(id: UUID | None, name: str | None) -> reference_pb2.Reference | None:
+    return reference_pb2.Reference(id=str(id), name=name or "") if id else None
+
+
+def status_value(status: str) -> ticket_pb2.TicketStatus.ValueType:
+    return ticket_pb2.TicketStatus.Value(f"TICKET_STATUS_{status}")
+
+
+def actor(kind: str, id: UUID | None, name: str | None) -> ticket_pb2.Actor:
+    return ticket_pb2.Actor(kind=ticket_pb2.ActorKind.Value(f"ACTOR_KIND_{kind}"), id=str(id or ""), name=name or "")
+
+
+def ticket(row: Row[Any], who: Viewer) -> ticket_pb2.Ticket:
+    # Customers are the only ones who open tickets so far, so the opener's name is the publisher's.
+    return ticket_pb2.Ticket(
+        id=str(row.id),
+        etag=etag_of(row),
+        protocol=row.protocol,
+        subject=row.subject,
+        snippet=row.snippet,
+        status=status_value(row.status),
+        priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{row.priority}"),
+        platform=reference_pb2.Platform.Value(f"PLATFORM_{row.platform}"),
+        department=reference(row.department_id, row.department_name),
+        level=reference(row.level_id, row.level_name),
+        holder=reference(row.holder_id, row.holder_name),
+        released=row.released,
+        publisher=reference(row.publisher_id, row.publisher_name),
+        occurred_at=stamp(row.occurred_at),
+        opened_at=stamp(row.opened_at),
+        opened_by=actor(row.opened_by_kind, row.opened_by_id, row.publisher_name),
+        last_activity_at=stamp(row.last_activity_at),
+        interactions=row.interactions,
+        allowed_verbs=domain.allowed_verbs(tickets.facts_of(row), who),
+    )
+
+
+def names_in(connection: Connection, rows: Sequence[Row[Any]]) -> Names:
+    """The names of everything a part of a history mentions, one query per kind of thing."""
+    wanted: dict[Any, set[UUID]] = {}
+    for row in rows:
+        if row.actor_id and row.actor_kind in ACTOR_TABLES:
+            wanted.setdefault(ACTOR_TABLES[row.actor_kind], set()).add(row.actor_id)
+        for change in row.changes:
+            table = NAMED_FIELDS.get(change["field"])
+            if table is not None:
+                wanted.setdefault(table, set()).update(UUID(c) for c in (change["before"], change["after"]) if c)
+    found: dict[UUID, str] = {}
+    for table, ids in wanted.items():
+        found.update(directory.names(connection, table, ids))
+    return found
+
+
+def interaction(row: Row[Any], shown: Names) -> ticket_pb2.Interaction:
+    return ticket_pb2.Interaction(
+        id=str(row.id),
+        kind=ticket_pb2.InteractionKind.Value(f"INTERACTION_KIND_{row.kind}"),
+        counted=row.counted,
+        at=stamp(row.at),
+        actor=actor(row.actor_kind, row.actor_id, shown.get(row.actor_id)),
+        changes=[
+            ticket_pb2.Change(
+                field=change["field"],
+                before=value(change["field"], change["before"], shown),
+                after=value(change["field"], change["after"], shown),
+            )
+            for change in row.changes
+        ],
+    )
+
+
+def value(field: str, code: str, shown: Names) -> ticket_pb2.Value | None:
+    if not code:
+        return None
+    return ticket_pb2.Value(code=code, name=shown.get(UUID(code), "") if field in NAMED_FIELDS else "")
+
+
+def counts(
+    counted: Iterable[tuple[UUID, Status, int]], levels: Sequence[Any]
+) -> ticket_service_pb2.CountTicketsResponse:
+    """levels: all the attendant's, in the order of the sidebar, with department_id and names."""
+    by_level: dict[UUID, Counter[Status]] = {}
+    for level_id, status, count in counted:
+        by_level.setdefault(level_id, Counter())[status] += count
+    answer = ticket_service_pb2.CountTicketsResponse()
+    overall: Counter[Status] = Counter()
+    per_department: dict[UUID, tuple[ticket_service_pb2.DepartmentCount, Counter[Status]]] = {}
+    for level in levels:
+        if level.department_id not in per_department:
+            department = answer.departments.add(department=reference(level.department_id, level.department_name))
+            per_department[level.department_id] = (department, Counter())
+        department, sums = per_department[level.department_id]
+        mine = by_level.get(level.id, Counter())
+        department.levels.add(level=reference(level.id, level.name), statuses=status_counts(mine), total=mine.total())
+        sums.update(mine)
+        overall.update(mine)
+    for department, sums in per_department.values():
+        department.statuses.extend(status_counts(sums))
+        department.total = sums.total()
+    answer.statuses.extend(status_counts(overall))
+    answer.total = overall.total()
+    return answer
+
+
+def status_counts(counter: Counter[Status]) -> list[ticket_service_pb2.StatusCount]:
+    return [
+        ticket_service_pb2.StatusCount(status=status_value(status), count=counter[status])
+        for status in Status
+        if counter[status]
+    ]

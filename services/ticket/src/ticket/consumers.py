@@ -1,0 +1,81 @@
+"""What others announce, kept as names to show and memberships to decide by."""
+
+from collections.abc import Mapping
+from typing import cast
+from uuid import UUID
+
+from google.protobuf.message import Message
+from guiche.publisher.v1 import publisher_events_pb2
+from guiche.routing.v1 import directory_events_pb2, directory_pb2
+from sqlalchemy import Connection
+
+from servicekit.process import EventHandler
+from ticket.storage import directory
+
+
+def organization_changed(connection: Connection, event: Message) -> None:
+    said = cast(directory_events_pb2.OrganizationChanged, event)
+    row = {"id": UUID(said.id), "version": said.version, "name": said.name, "time_zone": said.time_zone}
+    directory.keep_newest(connection, directory.ORGANIZATIONS, row)
+
+
+def department_changed(connection: Connection, event: Message) -> None:
+    said = cast(directory_events_pb2.DepartmentChanged, event)
+    row = {
+        "id": UUID(said.id),
+        "version": said.version,
+        "organization_id": UUID(said.organization_id),
+        "name": said.name,
+    }
+    directory.keep_newest(connection, directory.DEPARTMENTS, row)
+
+
+def level_changed(connection: Connection, event: Message) -> None:
+    said = cast(directory_events_pb2.LevelChanged, event)
+    row = {
+        "id": UUID(said.id),
+        "version": said.version,
+        "organization_id": UUID(said.organization_id),
+        "department_id": UUID(said.department_id),
+        "name": said.name,
+        "position": said.position,
+    }
+    directory.keep_newest(connection, directory.LEVELS, row)
+
+
+def attendant_changed(connection: Connection, event: Message) -> None:
+    said = cast(directory_events_pb2.AttendantChanged, event)
+    roles = [
+        {"role": directory_pb2.Role.Name(held.role).removeprefix("ROLE_"), "department_id": held.department_id}
+        for held in said.roles
+    ]
+    row = {
+        "id": UUID(said.id),
+        "version": said.version,
+        "organization_id": UUID(said.organization_id),
+        "name": said.name,
+        "active": said.active,
+        "level_ids": [UUID(level_id) for level_id in said.level_ids],
+        "roles": roles,
+    }
+    directory.keep_newest(connection, directory.ATTENDANTS, row)
+
+
+def publisher_changed(connection: Connection, event: Message) -> None:
+    said = cast(publisher_events_pb2.PublisherChanged, event)
+    row = {
+        "id": UUID(said.id),
+        "version": said.version,
+        "organization_id": UUID(said.organization_id),
+        "name": said.name,
+    }
+    directory.keep_newest(connection, directory.PUBLISHERS, row)
+
+
+CONSUMES: Mapping[type[Message], EventHandler] = {
+    directory_events_pb2.OrganizationChanged: organization_changed,
+    directory_events_pb2.DepartmentChanged: department_changed,
+    directory_events_pb2.LevelChanged: level_changed,
+    directory_events_pb2.AttendantChanged: attendant_changed,
+    publisher_events_pb2.PublisherChanged: publisher_changed,
+}

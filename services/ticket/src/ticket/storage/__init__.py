@@ -1,0 +1,1 @@
+"""Tables and queries: tickets and their history, the queue, and what the directory has announced."""

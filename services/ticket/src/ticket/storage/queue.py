@@ -1,0 +1,149 @@
+"""The queue: which tickets somebody sees, page by page, and how many. The one home of visibility (Q3).
+
+A viewer has keys and a ticket has keys; one in common means the viewer sees the ticket. A ticket's are its queue_key
+(its level's queue, or its holder's alone), its level as a whole, and, while a reply awaits approval, its level's
+approvals. The same keys are the audience of pushed events, so list, counts, read and push cannot disagree.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Text
+
+from ticket.domain import Status, Viewer
+from ticket.storage.tickets import ID, TICKETS, named_tickets
+
+START = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+
+
+def queue_keys(viewer: Viewer, levels: frozenset[UUID] | None = None) -> list[str]:
+    """The queues whose tickets the viewer sees as a member, of all their levels or of some."""
+    chosen = sorted(viewer.levels if levels is None else viewer.levels & levels)
+    return [key for level in chosen for key in (f"l:{level}", f"a:{viewer.attendant_id}@{level}")]
+
+
+def viewer_keys(viewer: Viewer) -> list[str]:
+    whole = [f"w:{level}" for level in sorted(viewer.whole_levels)]
+    return queue_keys(viewer) + whole + [f"p:{level}" for level in sorted(viewer.approval_levels)]
+
+
+def ticket_keys(row: Row[Any]) -> list[str]:
+    keys = [row.queue_key, f"w:{row.level_id}"]
+    return [*keys, f"p:{row.level_id}"] if row.status == Status.APPROVAL else keys
+
+
+def sees(viewer: Viewer, row: Row[Any]) -> bool:
+    return not set(viewer_keys(viewer)).isdisjoint(ticket_keys(row))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """levels: None for all that the viewer sees. mine: only what the viewer holds."""
+
+    statuses: tuple[Status, ...]
+    levels: frozenset[UUID] | None = None
+    mine: bool = False
+
+
+def _bound(sql: str) -> Any:
+    return text(sql).bindparams(
+        bindparam("keys", type_=ARRAY(Text)),
+        bindparam("whole", type_=ARRAY(ID)),
+        bindparam("approvals", type_=ARRAY(ID)),
+        bindparam("statuses", type_=ARRAY(Text)),
+    )
+
+
+# Per queue (or level) and status, the index holds the tickets in the wanted order: a page is the newest few of each,
+# merged. Its cost depends on how many queues somebody sees, never on how many tickets there are.
+PAGE = _bound("""
+    SELECT id FROM (
+        SELECT page.id, page.last_activity_at
+        FROM unnest(CAST(:keys AS text[])) AS q(key) CROSS JOIN unnest(CAST(:statuses AS text[])) AS s(status)
+        CROSS JOIN LATERAL (
+            SELECT id, last_activity_at FROM tickets
+            WHERE queue_key = q.key AND status = s.status AND status <> 'CLOSED' AND (last_activity_at, id) < (:at, :id)
+            ORDER BY last_activity_at DESC, id DESC LIMIT :size
+        ) page
+        UNION
+        SELECT page.id, page.last_activity_at
+        FROM (
+            SELECT level_id, status FROM unnest(CAST(:whole AS uuid[])) AS w(level_id)
+            CROSS JOIN unnest(CAST(:statuses AS text[])) AS s(status)
+            UNION
+            SELECT level_id, 'APPROVAL' FROM unnest(CAST(:approvals AS uuid[])) AS p(level_id)
+            WHERE 'APPROVAL' = ANY(CAST(:statuses AS text[]))
+        ) AS place
+        CROSS JOIN LATERAL (
+            SELECT id, last_activity_at FROM tickets
+            WHERE level_id = place.level_id AND status = place.status AND status <> 'CLOSED'
+                AND (last_activity_at, id) < (:at, :id)
+            ORDER BY last_activity_at DESC, id DESC LIMIT :size
+        ) page
+    ) AS found
+    ORDER BY last_activity_at DESC, id DESC LIMIT :size
+""")
+
+MINE = text("""
+    SELECT id FROM tickets
+    WHERE holder_id = :me AND status <> 'CLOSED' AND status = ANY(:statuses) AND level_id = ANY(:levels)
+        AND (last_activity_at, id) < (:at, :id)
+    ORDER BY last_activity_at DESC, id DESC LIMIT :size
+""").bindparams(bindparam("statuses", type_=ARRAY(Text)), bindparam("levels", type_=ARRAY(ID)))
+
+# A queue key ends in its level, so these counts are read from the index alone.
+COUNTS = _bound("""
+    SELECT right(queue_key, 36) AS level_id, status, count(*) AS count FROM tickets
+    WHERE queue_key = ANY(:keys) AND status = ANY(:statuses) AND status <> 'CLOSED'
+    GROUP BY queue_key, status
+    UNION ALL
+    SELECT level_id::text, status, count(*) FROM tickets
+    WHERE level_id = ANY(:whole) AND status = ANY(:statuses) AND status <> 'CLOSED'
+    GROUP BY level_id, status
+    UNION ALL
+    SELECT level_id::text, status, count(*) FROM tickets
+    WHERE level_id = ANY(:approvals) AND status = 'APPROVAL' AND NOT queue_key = ANY(:keys)
+    GROUP BY level_id, status
+""")
+
+
+def places(viewer: Viewer, levels: frozenset[UUID] | None) -> dict[str, Any]:
+    """The parameters that say where to look, each ticket from one side only: what is seen as a whole needs no queue."""
+
+    def within(some: frozenset[UUID]) -> frozenset[UUID]:
+        return some if levels is None else some & levels
+
+    return {
+        "keys": queue_keys(viewer, within(viewer.levels) - viewer.whole_levels),
+        "whole": sorted(within(viewer.whole_levels)),
+        "approvals": sorted(within(viewer.approval_levels) - viewer.whole_levels),
+    }
+
+
+def page(
+    connection: Connection, viewer: Viewer, wanted: Filter, before: tuple[datetime, UUID], size: int
+) -> Sequence[Row[Any]]:
+    """Up to `size` tickets of the viewer, newest activity first, that come after a position in that order."""
+    limits = {"statuses": [str(s) for s in wanted.statuses], "at": before[0], "id": before[1], "size": size}
+    if wanted.mine:
+        levels = viewer.levels | viewer.whole_levels
+        levels = levels if wanted.levels is None else levels & wanted.levels
+        ids = connection.scalars(MINE, {"me": viewer.attendant_id, "levels": sorted(levels), **limits}).all()
+    else:
+        ids = connection.scalars(PAGE, {**places(viewer, wanted.levels), **limits}).all()
+    if not ids:
+        return []
+    order = (TICKETS.c.last_activity_at.desc(), TICKETS.c.id.desc())
+    return connection.execute(named_tickets().where(TICKETS.c.id.in_(ids)).order_by(*order)).all()
+
+
+def counts(connection: Connection, viewer: Viewer) -> list[tuple[UUID, Status, int]]:
+    """(level, status, how many) of everything live that the viewer sees."""
+    statuses = [str(status) for status in Status if status is not Status.CLOSED]
+    found = connection.execute(COUNTS, {**places(viewer, None), "statuses": statuses})
+    return [(UUID(level_id), Status(status), count) for level_id, status, count in found]

@@ -1,0 +1,112 @@
+"""Opening tickets: once per message, with a protocol that nobody else has."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2, ticket_service_pb2
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+from ticket_support import Calls, Clock, Company, opening
+
+from servicekit.database import Database
+from servicekit.events.outbox import OUTBOX
+from servicekit.rpc.caller import Attendant
+from ticket import domain
+
+
+def open_batch(
+    calls: Calls, openings: list[ticket_service_pb2.TicketOpening]
+) -> ticket_service_pb2.OpenTicketsResponse:
+    request = ticket_service_pb2.OpenTicketsRequest(openings=openings)
+    return calls.routing.call(calls.inner.OpenTickets, request, timeout=30)
+
+
+def test_a_ticket_opened_by_its_customer_is_open_unheld_and_told_of(
+    calls: Calls, company: Company, database: Database
+) -> None:
+    (ticket_id,) = calls.open(company, company.n1)
+    ticket = calls.get(company.ana, ticket_id)
+    assert ticket.status == ticket_pb2.TICKET_STATUS_OPEN
+    assert not ticket.HasField("holder")
+    assert (ticket.opened_by.kind, ticket.opened_by.name) == (ticket_pb2.ACTOR_KIND_CUSTOMER, "Maria Cliente")
+    assert (ticket.department.name, ticket.level.name) == ("Atendimento", "N1")
+    assert ticket.interactions == 0
+    assert list(ticket.allowed_verbs) == ["start"]
+    with database.transaction() as connection:
+        row = connection.execute(select(OUTBOX)).one()
+    event = ticket_events_pb2.TicketOpened.FromString(row.payload)
+    assert row.aggregate == event.ticket.id == ticket_id
+    assert event.ticket.protocol == ticket.protocol
+    assert list(event.audience.before) == []
+    assert set(event.audience.after) == {f"l:{company.n1}", f"w:{company.n1}"}
+
+
+def test_the_protocol_is_the_local_date_and_time_of_opening(calls: Calls, company: Company) -> None:
+    (ticket_id,) = calls.open(company, company.n1)
+    # The clock of the tests has moved one second; São Paulo is three hours behind UTC.
+    assert calls.get(company.ana, ticket_id).protocol == "20260309120406678"
+
+
+def test_the_same_message_opens_one_ticket_however_often_it_is_told(calls: Calls, company: Company) -> None:
+    said = [opening(company, company.n1) for _ in range(3)]
+    first = open_batch(calls, said)
+    again = open_batch(calls, [*reversed(said), opening(company, company.n1)])
+    assert [t.ticket_id for t in again.tickets[:3]] == [t.ticket_id for t in reversed(first.tickets)]
+    assert len(calls.ids(company.ana)) == 4
+
+
+def test_a_message_told_twice_within_one_batch_opens_one_ticket(calls: Calls, company: Company) -> None:
+    said = opening(company, company.n1)
+    answer = open_batch(calls, [said, said])
+    assert answer.tickets[0] == answer.tickets[1]
+    assert len(calls.ids(company.ana)) == 1
+
+
+def test_racing_batches_that_share_messages_open_each_once(calls: Calls, company: Company, database: Database) -> None:
+    said = [opening(company, company.n1) for _ in range(30)]
+    batches = [said[start:] + said[:start] for start in range(0, 30, 5)]
+    with ThreadPoolExecutor(len(batches)) as pool:
+        answers = list(pool.map(lambda batch: open_batch(calls, batch), batches))
+    assert {t.ticket_id for answer in answers for t in answer.tickets} == set(calls.ids(company.ana, page_size=100))
+    with database.transaction() as connection:
+        told = Counter(connection.scalars(select(OUTBOX.c.aggregate)))
+    assert len(told) == 30
+    assert set(told.values()) == {1}
+
+
+def test_many_openings_in_the_same_millisecond_get_different_protocols_of_that_day(
+    calls: Calls, company: Company, clock: Clock, database: Database
+) -> None:
+    clock.stand()
+    with ThreadPoolExecutor(8) as pool:
+        ids = [i for batch in pool.map(lambda _: calls.open(company, company.n1, 100), range(8)) for i in batch]
+    with database.transaction() as connection:
+        numbers = list(connection.scalars(text("SELECT protocol FROM tickets")))
+    assert len(set(numbers)) == len(numbers) == len(ids) == 800
+    assert all(len(number) == 17 and number.startswith("20260309") for number in numbers)
+
+
+@given(
+    st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)),  # hypothesis wants naive bounds
+    st.sampled_from(["America/Sao_Paulo", "America/Manaus", "America/Noronha", "UTC"]),
+    st.integers(0, 9),
+)
+def test_any_attempt_gives_17_digits_under_the_local_date(moment: datetime, zone: str, attempt: int) -> None:
+    now = moment.replace(tzinfo=UTC)
+    number = domain.protocol(now, zone, attempt)
+    assert len(number) == 17
+    assert number.isdigit()
+    assert number[:8] == f"{now.astimezone(ZoneInfo(zone)):%Y%m%d}"
+
+
+def test_a_ticket_whose_place_is_not_announced_yet_still_opens_and_shows_once_it_is(
+    calls: Calls, company: Company
+) -> None:
+    unknown = uuid4()
+    (ticket_id,) = calls.open(company, unknown)
+    assert ticket_id
+    assert calls.ids(Attendant(company.ana.id, company.ana.organization_id)) == []
