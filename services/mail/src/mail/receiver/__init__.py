@@ -1,0 +1,1 @@
+"""The SMTP and LMTP receiver: mail is taken in, made durable, and only then acknowledged."""

@@ -1,0 +1,44 @@
+"""Mailboxes and pages the company receives on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, select
+from sqlalchemy.dialects.postgresql import insert
+
+from mail.storage.tables import ACCOUNTS
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: UUID
+    organization_id: UUID
+    address: str
+    name: str
+
+
+def find(connection: Connection, addresses: Sequence[str]) -> list[Account]:
+    found = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.address.in_(addresses)))
+    return [account_of(row) for row in found]
+
+
+def listed(connection: Connection) -> list[Account]:
+    return [account_of(row) for row in connection.execute(select(ACCOUNTS).order_by(ACCOUNTS.c.address))]
+
+
+def add(connection: Connection, account: Account) -> Account:
+    """The account as it stands then: one of this address stays what it is, but for its name."""
+    values = {
+        "id": account.id,
+        "organization_id": account.organization_id,
+        "address": account.address,
+        "name": account.name,
+    }
+    statement = insert(ACCOUNTS).values(values)
+    kept = statement.on_conflict_do_update(index_elements=["address"], set_={"name": statement.excluded.name})
+    return account_of(connection.execute(kept.returning(ACCOUNTS)).one())
+
+
+def account_of(row: Row[tuple[object, ...]]) -> Account:
+    return Account(**row._mapping)

@@ -1,0 +1,85 @@
+"""The tables as the queries see them; their constraints and indexes stand in the migrations."""
+
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
+
+METADATA = MetaData()
+ID = UUID(as_uuid=True)
+TIME = DateTime(timezone=True)
+
+ACCOUNTS = Table(
+    "accounts",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("organization_id", ID, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+RAW_MAILS = Table(
+    "raw_mails",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("account_id", ID, nullable=False),
+    Column("organization_id", ID, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("reference_ids", ARRAY(Text), nullable=False),
+    Column("sender", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("file_key", Text, nullable=False),
+    Column("received_at", TIME, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", TIME, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("done_at", TIME),
+    Column("failed_at", TIME),
+    Column("state", Text, nullable=False),
+)
+
+CONVERSATIONS = Table(
+    "conversations",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("account_id", ID, nullable=False),
+    Column("organization_id", ID, nullable=False),
+    Column("created_at", TIME, nullable=False),
+)
+
+MESSAGES = Table(
+    "messages",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("conversation_id", ID, nullable=False),
+    Column("raw_mail_id", ID),
+    Column("direction", Text, nullable=False),
+    Column("sender_name", Text, nullable=False),
+    Column("sender_email", Text, nullable=False),
+    Column("to_addresses", JSONB, nullable=False),
+    Column("cc_addresses", JSONB, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("html", Text, nullable=False),
+    Column("snippet", Text, nullable=False),
+    Column("received_at", TIME, nullable=False),
+    Column("date", TIME),
+    Column("warnings", ARRAY(Text), nullable=False),
+    Column("automatic", Text, nullable=False),
+)
+
+ATTACHMENTS = Table(
+    "attachments",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("message_id", ID, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("file_key", Text, nullable=False),
+    Column("content_id", Text, nullable=False),
+    Column("inline", Boolean, nullable=False),
+)

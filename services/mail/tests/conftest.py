@@ -1,0 +1,119 @@
+"""A real receiver, a real database, real files."""
+
+import smtplib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import UUID, uuid4
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from servicekit.database import Database
+from servicekit.testing import MakeDatabase
+from sqlalchemy import Row, Table, select
+
+from mail.config import MailSettings
+from mail.files import Files
+from mail.receiver.intake import Intake
+from mail.receiver.server import receiver
+from mail.storage.accounts import Account
+
+from .helpers import MAILBOX, add_account
+
+Receiving = Callable[..., "SimpleNamespace"]
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase) -> Database:
+    return make_database("mail")
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files((tmp_path / "files").as_uri())
+
+
+@pytest.fixture
+def settings(database: Database, keys_folder: Path, tmp_path: Path) -> Callable[..., MailSettings]:
+    def make(**changes: object) -> MailSettings:
+        values: dict[str, object] = {
+            "keys": keys_folder,
+            "mail_database_url": database.url,
+            "mail_files_url": (tmp_path / "files").as_uri(),
+            "smtp_port": 0,
+            "smtp_name": "mx.demo.guiche",
+            "smtp_max_size": 25 * 1024 * 1024,
+        }
+        return MailSettings.model_validate(values | changes)
+
+    return make
+
+
+@pytest.fixture
+def organization() -> UUID:
+    return uuid4()
+
+
+@pytest.fixture
+def account(database: Database, organization: UUID) -> Account:
+    return add_account(database, organization, MAILBOX)
+
+
+@pytest.fixture
+def receiving(database: Database, files: Files, settings: Callable[..., MailSettings]) -> Iterator[Receiving]:
+    """`receiving(**settings)` starts a receiver; it has `port`, `hints`, `intake`, `connect()` and `send(raw, …)`."""
+    running: list[tuple[threading.Event, threading.Thread]] = []
+
+    def start(**changes: object) -> SimpleNamespace:
+        chosen, hints, ready, port = settings(**changes), [], threading.Event(), []
+        intake = Intake(database, files, chosen.smtp_max_recipients, lambda: hints.append(1))
+        stop = threading.Event()
+        loop = receiver(chosen, intake, lambda number: (port.append(number), ready.set()))
+        thread = threading.Thread(target=loop, args=(stop,))
+        thread.start()
+        running.append((stop, thread))
+        assert ready.wait(10)
+        kind = smtplib.LMTP if chosen.smtp_lmtp else smtplib.SMTP
+
+        @contextmanager
+        def connect() -> Iterator[smtplib.SMTP]:
+            with kind("127.0.0.1", port[0], timeout=20) as client:
+                yield client
+
+        def send(raw: bytes, to: str | list[str] = MAILBOX, sender: str = "ana@example.com") -> object:
+            with connect() as client:
+                return client.sendmail(sender, to, raw)
+
+        return SimpleNamespace(port=port[0], hints=hints, intake=intake, connect=connect, send=send)
+
+    yield start
+    for stop, thread in running:
+        stop.set()
+        thread.join(10)
+
+
+@pytest.fixture
+def rows(database: Database) -> Callable[[Table], list[Row]]:
+    def read(table: Table) -> list[Row]:
+        with database.transaction() as connection:
+            return list(connection.execute(select(table)))
+
+    return read
+
+
+@pytest.fixture
+def traced() -> Iterator[Callable[[], Sequence[ReadableSpan]]]:
+    """The spans that ended in this test. The provider of a process can be set once only, so one serves all tests."""
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        trace.set_tracer_provider(TracerProvider())
+    provider, exporter = trace.get_tracer_provider(), InMemorySpanExporter()
+    assert isinstance(provider, TracerProvider)
+    processor = SimpleSpanProcessor(exporter)
+    provider.add_span_processor(processor)
+    yield exporter.get_finished_spans
+    processor.shutdown()

@@ -1,0 +1,38 @@
+"""Mails to send, and ways to break what they are sent to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+import psycopg
+from servicekit.database import Database
+from servicekit.ids import new_id
+
+from mail.storage import accounts
+from mail.storage.accounts import Account
+
+MAILBOX = "atendimento@demo.guiche"
+
+
+def mail(number: object = 1, body: bytes = b"Bom dia", headers: bytes = b"") -> bytes:
+    return (
+        b"From: Ana <ana@example.com>\r\nTo: " + MAILBOX.encode() + b"\r\nSubject: Pedido\r\n"
+        b"Message-ID: <" + str(number).encode() + b"@example.com>\r\n" + headers + b"\r\n" + body + b"\r\n"
+    )
+
+
+def add_account(database: Database, organization: UUID, address: str) -> Account:
+    with database.transaction() as connection:
+        return accounts.add(connection, Account(new_id(), organization, address, "Atendimento"))
+
+
+@contextmanager
+def database_away(database: Database) -> Iterator[None]:
+    """Nobody can connect and those who were are thrown out, as when the server restarts."""
+    name = database.engine.url.database
+    url = database.engine.url.set(database="postgres", drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as administration:
+        administration.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        administration.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+        yield
+        administration.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
