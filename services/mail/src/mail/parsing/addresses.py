@@ -9,7 +9,9 @@ from mail.parsing.model import Address
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|<([^<>]*)>|([(),;:])|(\\.|[^"<(),;:\\\s]+|["<\\])')
 _COMMENT_OR_SPACE = re.compile(r"\([^()]*\)|\s+")
 _QUOTED_PAIR = re.compile(r"\\(.)")
-_EMAIL = re.compile(r"[^\s<>(),;:\"\\@\[\]]{1,64}@[^\s<>(),;:\"\\@]{1,255}")
+# Invisible characters and direction marks would make an address that looks like another one.
+_INVISIBLE = "\x00-\x20\x7f-\xa0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u2069\ufeff\ufffd"
+_EMAIL = re.compile(rf"""[^{_INVISIBLE}<>(),;:"\\@\[\]]{{1,64}}@[^{_INVISIBLE}<>(),;:"\\@]{{1,255}}""")
 _NAME_CHARACTERS = 300
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -69,7 +71,7 @@ def _keep(box: _Mailbox, found: list[Address], warnings: set[str]) -> None:
     email = normal_email(box.email)
     if not email:
         email = next((found for found in map(normal_email, ["".join(words), *words]) if found), "")
-        words = [word for word in words if "@" not in word]
+        words = [word for word in words if not email or "@" not in word]
     text = " ".join(words) or " ".join(box.comment)
     name = _BIDI.sub("", decode_words(text[:4000], warnings)).strip(" '")[:_NAME_CHARACTERS].replace(" , ", ", ")
     if name or email:

@@ -21,6 +21,7 @@ _EXTENSIONS = {
     "text/rfc822-headers": ".txt",
     "text/calendar": ".ics",
     "image/jpeg": ".jpg",
+    "image/jpg": ".jpg",
     "application/ms-tnef": ".dat",
 }
 

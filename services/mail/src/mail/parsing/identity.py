@@ -10,7 +10,7 @@ _ID_CHARACTERS = 500
 _IDS = 100
 _ANGLE_ID = re.compile(r"<([^<>]{1,1000})>")
 _SPACE_OR_CONTROL = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_HEADER_END = re.compile(rb"\r?\n\r?\n|\A\r?\n")
+_HEADER_END = re.compile(rb"\A\r?\n|\r?\n\r?\n")
 # Fields that differ between two deliveries of one mail: trace and results of each hop, and marks of mailboxes.
 _TRACE = re.compile(
     rb"^(?:received|x-received|return-path|delivered-to|x-delivered-to|x-original-to|envelope-to|x-envelope-(?:from|to)"

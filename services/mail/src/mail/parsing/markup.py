@@ -1,12 +1,15 @@
 """HTML of mails: cleaned to a closed list, and turned into plain text."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping
-from html import escape
+from html import escape, unescape
 from urllib.parse import unquote
 
 import nh3
 from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from mail.parsing.headers import plain_lines
 
 
 def _words(text: str) -> set[str]:
@@ -14,9 +17,9 @@ def _words(text: str) -> set[str]:
 
 
 _TAGS = _words(
-    "a abbr address b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn div dl dt em font h1 h2"
-    " h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong sub sup table tbody td tfoot th"
-    " thead time tr tt u ul var wbr"
+    "a abbr address b bdi bdo big blockquote br caption center cite code col colgroup dd del dfn div dl dt em font h1"
+    " h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span strike strong sub sup table tbody td tfoot"
+    " th thead time tr tt u ul var wbr"
 )
 _WITH_CONTENT_DROPPED = _words(
     "script style title template noscript iframe object embed applet svg math xml textarea select"
@@ -42,8 +45,8 @@ _STYLE_PROPERTIES = _words(
     " border-spacing border-style border-top border-width color direction display font font-family font-size font-style"
     " font-variant font-weight height letter-spacing line-height list-style-type margin margin-bottom margin-left"
     " margin-right margin-top max-height max-width min-height min-width padding padding-bottom padding-left"
-    " padding-right padding-top table-layout text-align text-decoration text-indent text-transform vertical-align white-space width"
-    " word-break word-spacing word-wrap"
+    " padding-right padding-top table-layout text-align text-decoration text-indent text-transform vertical-align"
+    " white-space width word-break word-spacing word-wrap"
 )
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
 _REMOTE = re.compile(r"\s*(https?:)?//[^\s]", re.IGNORECASE)
@@ -51,6 +54,16 @@ _BREAKS = {
     **dict.fromkeys(_words("address caption center dd div dl dt hr li tr"), 1),
     **dict.fromkeys(_words("blockquote h1 h2 h3 h4 h5 h6 ol p pre table ul"), 2),
 }
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9:-]{0,30})")
+_ANY_TAG = re.compile(r"<[^<>]*>")
+_LONG_TAG = re.compile(r"<[^<>]{10000,}")
+_NEVER_OPEN = _words(
+    "area base br col embed hr img input link meta param source track wbr"
+)  # and those closed silently:
+_NEVER_OPEN |= _words("p li td th tr tbody thead tfoot colgroup dd dt option optgroup o:p")
+_OPEN_ELEMENTS = 2_000
+_ATTRIBUTES_OF_A_TAG = 1_000
+_AMPERSANDS = 200_000
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
 _EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
 
@@ -99,6 +112,26 @@ def _without_remote_images(html: str) -> str:
             image.attrs["data-remote-src"] = address if ":" in address.partition("/")[0] else f"https:{address}"
             del image.attrs["src"]
     return document.html or ""
+
+
+def is_tangled(html: str) -> bool:
+    """Whether parsing it would take quadratic time: every HTML parser at hand walks all open elements for each new
+    one, all attributes of a tag for each new one, and stumbles over each `&`. No mail client writes so."""
+    if html.count("<") > _OPEN_ELEMENTS:
+        still_open: Counter[str] = Counter()
+        for closing, tag in _TAG.findall(html):
+            still_open[tag.lower()] += 1 if not closing else -1 if still_open[tag.lower()] > 0 else 0
+        if sum(count for tag, count in still_open.items() if tag not in _NEVER_OPEN) > _OPEN_ELEMENTS:
+            return True
+    if html.count("&") > _AMPERSANDS:
+        return True
+    return any(
+        len(tag[0].split(maxsplit=_ATTRIBUTES_OF_A_TAG)) > _ATTRIBUTES_OF_A_TAG for tag in _LONG_TAG.finditer(html)
+    )
+
+
+def without_tags(html: str) -> str:
+    return _SPACE.sub(" ", plain_lines(unescape(_ANY_TAG.sub(" ", html))))
 
 
 def from_text(text: str) -> str:

@@ -131,8 +131,7 @@ def _body(
         text = _text(raw, section.text, room_text, warnings) if section.text else ""
         html = ""
         if section.html:
-            source = _text(raw, section.html, room_html, warnings)
-            html = _fitting(source, room_html, lambda source: markup.clean(source, content_ids), warnings)
+            html = _html(raw, section.html, room_html, content_ids, warnings)
         elif any_html:
             html = _fitting(text, room_html, markup.from_text, warnings)
         text = (text if text.strip() else markup.to_text(html)[:room_text]).strip("\n").rstrip()
@@ -147,8 +146,16 @@ def _fitting(source: str, room: int, convert: Callable[[str], str], warnings: se
     """Escapes and closed tags make the result longer than its source: it is made anew from less, never cut."""
     while len(result := convert(source)) > room:
         warnings.add("BODY_TRUNCATED")
-        source = source[: len(source) // 2]
+        source = source[: min(len(source) - 1, len(source) * room // len(result) * 15 // 16)]
     return result
+
+
+def _html(raw: bytes, part: Part, room: int, content_ids: dict[str, str], warnings: set[str]) -> str:
+    source = _text(raw, part, room, warnings)
+    if markup.is_tangled(source):
+        warnings.add("HTML_TANGLED")
+        return _fitting(markup.without_tags(source), room, markup.from_text, warnings)
+    return _fitting(source, room, lambda html: markup.clean(html, content_ids), warnings)
 
 
 def _text(raw: bytes, part: Part, most: int, warnings: set[str]) -> str:

@@ -7,7 +7,6 @@ from email.message import Message
 from mail.parsing.headers import first, scan
 from mail.parsing.model import Limits
 
-_DELIMITER = re.compile(rb"^--([^\r\n]{1,250})\r?$", re.MULTILINE)
 _PARAMETER_BYTES = 4_096
 _PART_HEADER_BYTES = 16 * 1024
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,80}/[a-z0-9!#$&^_.+-]{1,80}")
@@ -40,39 +39,31 @@ def split(raw: bytes, limits: Limits, warnings: set[str]) -> Part:
 def _split_into(root: Part, raw: bytes, limits: Limits, warnings: set[str]) -> None:
     stack = [root] if root.boundary else []
     leaf: Part | None = None
-    known = _indexes(stack)
     position, parts = root.start, 1
-    while stack and (line := _DELIMITER.search(raw, position)):
+    delimiter = _delimiter(stack)
+    while stack and (line := delimiter.search(raw, position)):
         position = line.end()
-        index, closing = _which(line[1].rstrip(b" \t"), known)
-        if index is None:
-            continue
+        # The innermost of equal boundaries is meant: an outer one could not be told from it.
+        index = max(index for index, part in enumerate(stack) if part.boundary == line[1])
+        opening = line[2] is None
         _end(stack, leaf, index, _before_line_break(raw, line.start()))
+        del stack[index + opening :]
         leaf = None
-        if not closing and parts >= limits.parts:
+        if opening and parts >= limits.parts:
             warnings.add("PARTS_TRUNCATED")
             break
-        if not closing:
-            parent = stack[index]
-            leaf, parts = _child(parent, raw, _after_line(raw, position), limits, warnings), parts + 1
+        if opening:
+            leaf, parts = _child(stack[index], raw, _after_line(raw, position), limits, warnings), parts + 1
             position = leaf.start
-        del stack[index + (not closing) :]
-        if leaf and leaf.boundary:
-            stack.append(leaf)
-        known = _indexes(stack)
+            stack.extend([leaf] if leaf.boundary else [])
+        delimiter = _delimiter(stack)
     _without_parts(root, warnings)
 
 
-def _indexes(stack: list[Part]) -> dict[bytes, int]:
-    return {part.boundary: index for index, part in enumerate(stack)}
-
-
-def _which(token: bytes, known: dict[bytes, int]) -> tuple[int | None, bool]:
-    if token in known:
-        return known[token], False
-    if token.endswith(b"--"):
-        return known.get(token[:-2].rstrip(b" \t")), True
-    return None, False
+def _delimiter(stack: list[Part]) -> re.Pattern[bytes]:
+    """A whole line, with the longer boundary first: one may begin with another, or be another and two dashes."""
+    boundaries = sorted({part.boundary for part in stack}, key=len, reverse=True)
+    return re.compile(rb"^--(%b)(--)?[ \t]*\r?$" % b"|".join(map(re.escape, boundaries)), re.MULTILINE)
 
 
 def _end(stack: list[Part], leaf: Part | None, index: int, position: int) -> None:

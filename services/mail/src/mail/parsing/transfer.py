@@ -19,7 +19,7 @@ def decoded(raw: bytes, part: Part, most: int) -> tuple[bytes, bool]:
         data = binascii.a2b_qp(body[:read])
     elif encoding.startswith(("xuu", "uu")):
         read = len(body)
-        data = _uudecoded(bytes(body), most)
+        data = _uudecoded(bytes(body), most) or bytes(body)  # what is not in this encoding is given as it came
     else:
         read = min(len(body), most + 1)
         data = bytes(body[:read])

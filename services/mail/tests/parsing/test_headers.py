@@ -1,0 +1,70 @@
+import pytest
+
+from mail.parsing.addresses import parse_addresses
+from mail.parsing.charsets import decode
+from mail.parsing.headers import decode_words
+from mail.parsing.model import Address
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("ana@Example.COM", [Address("", "ana@example.com")]),
+        ("Ana Silva <Ana@example.com>", [Address("Ana Silva", "Ana@example.com")]),
+        ('"Silva, Ana" <ana@example.com>, bia@example.com', [Address("Silva, Ana", "ana@example.com"), Address("", "bia@example.com")]),
+        ("Silva, Ana <ana@example.com>", [Address("Silva, Ana", "ana@example.com")]),
+        ("ana@example.com (Ana)", [Address("Ana", "ana@example.com")]),
+        ("'Ana' <ana@example.com>", [Address("Ana", "ana@example.com")]),
+        ("=?utf-8?q?Jos=C3=A9=2C_Ana?= <ana@example.com>", [Address("José, Ana", "ana@example.com")]),
+        ('"=?utf-8?b?Sm9zw6k=?=" <ana@example.com>', [Address("José", "ana@example.com")]),
+        ("ana@example.com <ana@example.com>", [Address("", "ana@example.com")]),
+        ("Equipe: ana@example.com, Bia <bia@example.com>;", [Address("", "ana@example.com"), Address("Bia", "bia@example.com")]),
+        ("undisclosed-recipients:;", []),
+        ("ana@exa\u202emple.com", [Address("ana@example.com", "")]),
+        ("Ana", [Address("Ana", "")]),
+        ("<>", []),
+        ("<@relay.example:ana@example.com>", [Address("", "ana@example.com")]),
+        ("real@bank.example <ana@example.com>", [Address("real@bank.example", "ana@example.com")]),
+        ("ana@example.com; bia@example.com", [Address("", "ana@example.com"), Address("", "bia@example.com")]),
+    ],
+)  # fmt: skip
+def test_addresses_are_read_as_clients_write_them(value: str, found: list[Address]) -> None:
+    assert list(parse_addresses(value, 200, set())) == found
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("=?utf-8?q?A=C3=A7=C3=A3o?=", "Ação"),
+        ("=?UTF-8?B?QcOnw6Nv?= já", "Ação já"),
+        ("=?iso-8859-1?Q?A=E7=E3o_de?= =?iso-8859-1?Q?_gra=E7as?=", "Ação de graças"),
+        ("=?utf-8?b?QcM=?= =?utf-8?b?p8Ojbw==?=", "Ação"),
+        ("=?utf-8*pt?q?Ol=C3=A1?=", "Olá"),
+        ("=?utf-8?q?em_aberto", "=?utf-8?q?em_aberto"),
+        ("=?utf-8?b?QcOnw6?=", "Aç\ufffd"),
+        ("=?ks_c_5601-1987?b?vcXHwQ==?=", "신프"),
+    ],
+)
+def test_encoded_words_become_text(value: str, text: str) -> None:
+    assert decode_words(value, set()) == text
+
+
+@pytest.mark.parametrize(
+    ("charset", "data", "text"),
+    [
+        ("utf8", "é".encode(), "é"),
+        ("UTF-8", "é".encode(), "é"),
+        ("us-ascii", "é".encode("cp1252"), "é"),
+        ("iso-8859-1", b"\x93a\x94", "“a”"),
+        ("ks_c_5601-1987", "스티해".encode("cp949"), "스티해"),
+        ("iso-8859-8-i", "שלום".encode("iso8859-8"), "שלום"),
+        ("gb2312", "镕".encode("gb18030"), "镕"),
+        ("Shift_JIS", "①".encode("cp932"), "①"),
+        ("windows-1251", "да".encode("cp1251"), "да"),
+        ("", "é".encode(), "é"),
+        ("", "é".encode("cp1252"), "é"),
+        ("x-unknown", "é".encode(), "é"),
+    ],
+)
+def test_charsets_are_taken_as_senders_mean_them(charset: str, data: bytes, text: str) -> None:
+    assert decode(data, charset, set()) == text
