@@ -1,0 +1,90 @@
+import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/react-query";
+import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
+import type { TicketPage } from "@/api/types";
+import { ticketKeys } from "@/queue/keys";
+import { coalesced } from "./coalesce";
+import { openPush, type PushMessage } from "./stream";
+
+/** A short loss, such as the planned end with each access token, is not worth a word. */
+const PATIENCE = 2_500;
+
+const ConnectedContext = createContext(true);
+
+/** False once the push stream has been away for long enough to tell the attendant. */
+export function useConnected(): boolean {
+  return useContext(ConnectedContext);
+}
+
+export function PushProvider({ children }: { children: ReactNode }) {
+  const queryClient = useQueryClient();
+  const [connected, setConnected] = useState(true);
+
+  useEffect(() => {
+    const apply = applier(queryClient);
+    let timer: number | undefined;
+    const close = openPush((message) => {
+      if (message.type === "connected" || message.type === "standing") {
+        window.clearTimeout(timer);
+        timer = undefined;
+        setConnected(true);
+      } else if (message.type === "lost") {
+        timer ??= window.setTimeout(() => setConnected(false), PATIENCE);
+      }
+      apply(message);
+    });
+    return () => {
+      window.clearTimeout(timer);
+      close();
+    };
+  }, [queryClient]);
+
+  return <ConnectedContext value={connected}>{children}</ConnectedContext>;
+}
+
+/** Turns push messages into refetches, few of them. */
+export function applier(queryClient: QueryClient): (message: PushMessage) => void {
+  const changed = new Set<string>();
+  let wasConnected = false;
+
+  const refetchTickets = coalesced(async () => {
+    const ids = [...changed];
+    changed.clear();
+    await Promise.all([
+      queryClient.invalidateQueries({ queryKey: ticketKeys.lists }),
+      ...ids.map((id) => queryClient.invalidateQueries({ queryKey: ticketKeys.one(id) })),
+    ]);
+  }, 250);
+  const refetchCounts = coalesced(() => queryClient.invalidateQueries({ queryKey: ticketKeys.counts }), 150);
+  const refetchAll = coalesced(() => queryClient.invalidateQueries(), 50);
+
+  return (message) => {
+    switch (message.type) {
+      case "ticket":
+        if (!message.event.visible) dropFromLists(queryClient, message.event.ticketId);
+        changed.add(message.event.ticketId);
+        refetchTickets();
+        break;
+      case "counts":
+        refetchCounts();
+        break;
+      case "resync":
+        refetchAll();
+        break;
+      case "connected":
+        // What happened while nobody listened was not told to this page.
+        if (wasConnected) refetchAll();
+        wasConnected = true;
+        break;
+    }
+  };
+}
+
+/** What left my view must not stand there while the refetch is under way. */
+function dropFromLists(queryClient: QueryClient, ticketId: string): void {
+  queryClient.setQueriesData<InfiniteData<TicketPage>>({ queryKey: ticketKeys.lists }, (data) =>
+    data && {
+      ...data,
+      pages: data.pages.map((page) => ({ ...page, tickets: page.tickets.filter((ticket) => ticket.id !== ticketId) })),
+    },
+  );
+}

@@ -1,0 +1,118 @@
+import { Tooltip } from "@mantine/core";
+import { IconArrowsExchange2 } from "@tabler/icons-react";
+import { useTranslation } from "react-i18next";
+import { Link } from "react-router";
+import type { Ticket } from "@/api/types";
+import { Initials, PlatformIcon, PriorityMark, StatusBadge } from "@/ui/badges";
+import { RelativeTime } from "@/ui/time";
+import styles from "./queue-list.module.css";
+
+export interface RowProps {
+  ticket: Ticket;
+  /** My own id: what I hold is marked. */
+  myId: string;
+  tabIndex: number;
+  onFocus: () => void;
+}
+
+function useRowLink({ ticket, tabIndex, onFocus }: RowProps) {
+  return {
+    to: `/tickets/${ticket.id}`,
+    tabIndex,
+    onFocus,
+    "data-testid": "queue-row",
+    "data-ticket-id": ticket.id,
+    "data-protocol": ticket.protocol,
+  };
+}
+
+export function QueueRow(props: RowProps) {
+  const { ticket, myId } = props;
+  const { t } = useTranslation();
+  const link = useRowLink(props);
+  return (
+    <Link className={styles.row} {...link}>
+      <PlatformIcon platform={ticket.platform} />
+      <span className={styles.cell}>
+        <span className={`${styles.line} ${styles.strong}`}>{ticket.publisher?.name || t("queue.unknownPublisher")}</span>
+        <span className={`${styles.line} ${styles.protocol}`}>{ticket.protocol}</span>
+      </span>
+      <span className={styles.cell}>
+        <span className={`${styles.line} ${styles.subject}`}>{ticket.subject || t("queue.noSubject")}</span>
+        <span className={`${styles.line} ${styles.quiet}`}>{ticket.snippet || t("queue.noSnippet")}</span>
+      </span>
+      <span className={`${styles.cell} ${styles.stack}`}>
+        <StatusBadge status={ticket.status} />
+        <PriorityMark priority={ticket.priority} />
+      </span>
+      <span className={`${styles.cell} ${styles.place}`}>
+        <span className={styles.line}>{ticket.department?.name}</span>
+        <span className={`${styles.line} ${styles.quiet}`}>{ticket.level?.name}</span>
+      </span>
+      <Holder ticket={ticket} myId={myId} />
+      <span className={`${styles.cell} ${styles.end}`}>
+        <span className={styles.line}>
+          <RelativeTime at={ticket.lastActivityAt} />
+        </span>
+        <Interactions count={ticket.interactions} />
+      </span>
+    </Link>
+  );
+}
+
+export function QueueCard(props: RowProps) {
+  const { ticket } = props;
+  const { t } = useTranslation();
+  const link = useRowLink(props);
+  return (
+    <Link className={styles.card} {...link}>
+      <PlatformIcon platform={ticket.platform} />
+      <span className={`${styles.line} ${styles.strong}`}>{ticket.publisher?.name || t("queue.unknownPublisher")}</span>
+      <span className={styles.end}>
+        <RelativeTime at={ticket.lastActivityAt} />
+      </span>
+      <span className={`${styles.line} ${styles.subject}`}>{ticket.subject || t("queue.noSubject")}</span>
+      <span className={`${styles.line} ${styles.quiet}`}>{ticket.snippet || t("queue.noSnippet")}</span>
+      <span className={styles.cardFoot}>
+        <StatusBadge status={ticket.status} />
+        <PriorityMark priority={ticket.priority} />
+        <span className={`${styles.line} ${styles.quiet} ${styles.cardPlace}`}>
+          {[ticket.department?.name, ticket.level?.name].filter(Boolean).join(" · ")}
+        </span>
+      </span>
+    </Link>
+  );
+}
+
+function Holder({ ticket, myId }: { ticket: Ticket; myId: string }) {
+  const { t } = useTranslation();
+  const { holder } = ticket;
+  if (!holder) {
+    return (
+      <span className={styles.holder} data-none>
+        <span className={styles.line}>{t("queue.noHolder")}</span>
+      </span>
+    );
+  }
+  const mine = holder.id === myId;
+  return (
+    <span className={styles.holder}>
+      <Initials name={holder.name} me={mine} />
+      <span className={styles.line}>{mine ? t("queue.you") : holder.name}</span>
+    </span>
+  );
+}
+
+function Interactions({ count }: { count: number }) {
+  const { t } = useTranslation();
+  const label = t("queue.interactions", { count });
+  return (
+    <Tooltip label={label}>
+      <span className={styles.interactions}>
+        <IconArrowsExchange2 size={14} stroke={1.7} aria-hidden />
+        <span aria-hidden>{count}</span>
+        <span className="visually-hidden">{label}</span>
+      </span>
+    </Tooltip>
+  );
+}

@@ -1,0 +1,32 @@
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect } from "react";
+import { Navigate, Outlet, useLocation } from "react-router";
+import { statusOf } from "@/api/problem";
+import { PushProvider } from "@/push/use-push";
+import { LoadingPage, ProblemPage } from "@/ui/states";
+import { signInAddress } from "./addresses";
+import { useMe } from "./session";
+import { useSessionEnded } from "./session-state";
+
+/** Everything below needs a signed-in attendant; others are led to the door and back afterwards. */
+export function RequireSession() {
+  const me = useMe();
+  const ended = useSessionEnded();
+  const queryClient = useQueryClient();
+  const { pathname, search } = useLocation();
+
+  useEffect(() => {
+    if (ended) queryClient.clear();
+  }, [ended, queryClient]);
+
+  if (ended || statusOf(me.error) === 401) return <Navigate to={signInAddress(pathname, search)} replace />;
+  if (me.data) {
+    return (
+      <PushProvider>
+        <Outlet />
+      </PushProvider>
+    );
+  }
+  if (me.error) return <ProblemPage error={me.error} retry={() => void me.refetch()} />;
+  return <LoadingPage />;
+}

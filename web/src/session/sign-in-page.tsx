@@ -1,0 +1,140 @@
+import { Alert, Button, PasswordInput, TextInput } from "@mantine/core";
+import { IconAlertTriangle, IconInfoCircle } from "@tabler/icons-react";
+import { useQueryClient } from "@tanstack/react-query";
+import { type SubmitEvent, useEffect, useRef, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { useLocation, useNavigate } from "react-router";
+import { Logo } from "@/shell/logo";
+import { useProblemText } from "@/ui/problem-text";
+import { useTitle } from "@/ui/use-title";
+import { wantedAddress } from "./addresses";
+import { signIn } from "./session";
+import { useSessionEnded } from "./session-state";
+import styles from "./sign-in.module.css";
+
+export function SignInPage() {
+  const { t } = useTranslation();
+  useTitle(t("signIn.title"));
+  return (
+    <div className={styles.page}>
+      <aside className={styles.brand} aria-label={t("product")}>
+        <Arches />
+        <div className={styles.mark}>
+          <Logo size={34} /> {t("product")}
+        </div>
+        <div className={styles.pitch}>
+          <p>{t("tagline")}</p>
+          <ul>
+            <li>{t("signIn.promiseOne")}</li>
+            <li>{t("signIn.promiseTwo")}</li>
+            <li>{t("signIn.promiseThree")}</li>
+          </ul>
+        </div>
+      </aside>
+      <main className={styles.side}>
+        <SignInForm />
+      </main>
+    </div>
+  );
+}
+
+function SignInForm() {
+  const { t } = useTranslation();
+  const { search } = useLocation();
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const problemText = useProblemText();
+  const sessionEnded = useSessionEnded();
+  const [username, setUsername] = useState("");
+  const [password, setPassword] = useState("");
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState("");
+  const nameField = useRef<HTMLInputElement>(null);
+
+  useEffect(() => nameField.current?.focus(), []);
+
+  async function submit(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    if (!username.trim() || !password) {
+      setError(t("signIn.missing"));
+      return;
+    }
+    setBusy(true);
+    setError("");
+    try {
+      await signIn(username.trim(), password);
+      // Nothing of whoever sat here before may show through.
+      queryClient.clear();
+      await navigate(wantedAddress(search), { replace: true });
+    } catch (failure) {
+      setError(problemText(failure));
+      setPassword("");
+    } finally {
+      setBusy(false);
+    }
+  }
+
+  const returning = sessionEnded && search.includes("next=");
+  return (
+    <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
+      <div className={styles.smallMark}>
+        <Logo size={32} /> {t("product")}
+      </div>
+      <h1>{t("signIn.title")}</h1>
+      <p className={styles.lead}>{t("signIn.lead")}</p>
+      {returning && !error && (
+        <Alert color="petrol" variant="light" icon={<IconInfoCircle />}>
+          {t("signIn.ended")}
+        </Alert>
+      )}
+      <div role="alert">
+        {error && (
+          <Alert color="red" variant="light" icon={<IconAlertTriangle />} data-testid="sign-in-error">
+            {error}
+          </Alert>
+        )}
+      </div>
+      <TextInput
+        ref={nameField}
+        label={t("signIn.name")}
+        size="md"
+        autoComplete="username"
+        autoCapitalize="none"
+        spellCheck={false}
+        maxLength={100}
+        value={username}
+        onChange={(event) => setUsername(event.currentTarget.value)}
+        data-testid="sign-in-name"
+      />
+      <PasswordInput
+        label={t("signIn.password")}
+        size="md"
+        autoComplete="current-password"
+        maxLength={200}
+        value={password}
+        onChange={(event) => setPassword(event.currentTarget.value)}
+        visibilityToggleButtonProps={{ "aria-label": t("signIn.showPassword") }}
+        data-testid="sign-in-password"
+      />
+      <Button type="submit" size="md" loading={busy} data-testid="sign-in-submit">
+        {t("signIn.submit")}
+      </Button>
+    </form>
+  );
+}
+
+/** A row of service windows, drawn large and faint. */
+function Arches() {
+  return (
+    <svg className={styles.arches} viewBox="0 0 620 520" fill="none" stroke="currentColor" strokeWidth="10" strokeLinecap="round" aria-hidden>
+      {[0, 1, 2].map((index) => (
+        <g key={index} transform={`translate(${index * 200 + 20} ${index % 2 ? 30 : 0})`}>
+          <path d="M20 470V200a75 75 0 0 1 150 0v270" />
+          <path d="M55 470V215a40 40 0 0 1 80 0v255" />
+          <circle cx="95" cy="300" r="24" fill="currentColor" stroke="none" />
+        </g>
+      ))}
+      <path d="M0 490h620" />
+    </svg>
+  );
+}
