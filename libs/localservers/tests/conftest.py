@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 # Starts a server in a process of its own, which is what the tests kill.
 STARTER = """
 import json, signal, sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from localservers.postgres import postgres
@@ -84,7 +86,7 @@ def alive(process: int) -> bool:
     return state != "Z"
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition did not become true in time"
@@ -92,4 +94,5 @@ def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
 
 
 def kill(process: int) -> None:
-    os.kill(process, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGKILL)

@@ -62,7 +62,8 @@ class Postgres:
 
 def template_clone(server: Postgres, template: str, name: str) -> str:
     """Create `name` as a copy of `template`, to which nobody may be connected; returns its url."""
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    # Copying the files takes a third of the time of writing all pages to the log, where nothing waits for the disk.
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
     with _administrating(server) as connection:
         connection.execute(create.format(sql.Identifier(name), sql.Identifier(template)))
     return server._url_of(name)
