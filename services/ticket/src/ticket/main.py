@@ -14,7 +14,7 @@ def build(settings: TicketSettings) -> Service:
     return Service(
         name="ticket",
         settings=settings,
-        address=settings.ticket_address,
+        address=settings.listen or settings.ticket_address,
         keys=keys,
         database=database,
         servicers=[add_to(TicketApi(database, keys))],

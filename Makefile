@@ -1,0 +1,108 @@
+# Guichê. `make help` lists what can be done; everything a target needs, it installs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+BIN := .venv/bin
+PACKAGES := $(wildcard libs/* services/*) proto
+SOURCES := $(wildcard libs/*/src services/*/src)
+UV := $(BIN)/uv
+# A spoiled environment of the caller must not decide what is installed here.
+unexport VIRTUAL_ENV PYTHONPATH
+
+##@ Try it
+
+.PHONY: run
+run: install web ## everything in one process, with demo data, on http://localhost:8080
+	@exec $(BIN)/python -m all_in_one run
+
+.PHONY: mail
+mail: install ## send a sample mail to the running Guichê
+	@$(BIN)/python -m all_in_one mail
+
+.PHONY: up
+up: install web ## each service as its own processes, with PostgreSQL and RabbitMQ as servers
+	@$(BIN)/python -m all_in_one up
+
+.PHONY: down
+down: ## stop what `make up` started
+	@$(BIN)/python -m all_in_one down
+
+##@ Work on it
+
+.PHONY: test
+test: install ## everything that must hold: lint, types, contracts, unit, events, web, end to end
+	@$(MAKE) --no-print-directory lint types contracts
+	@$(BIN)/python -m localservers install
+	@$(MAKE) --no-print-directory web-test web
+	$(BIN)/pytest -n 2 --dist loadfile libs services tests
+
+.PHONY: lint
+lint: install ## style, import rules and security checks of the Python code
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --config pyproject.toml
+	$(BIN)/bandit -q -r $(SOURCES) -c pyproject.toml
+
+.PHONY: types
+types: install ## static types of the Python code
+	$(BIN)/mypy $(SOURCES) proto/generate.py
+
+.PHONY: contracts
+contracts: install ## contracts are well made, and what is generated from them is current
+	$(BIN)/python proto/generate.py --check
+	$(BIN)/python -m gateway.openapi --check
+
+.PHONY: proto
+proto: install ## generate Python, the OpenAPI document and the web client from the contracts
+	$(BIN)/python proto/generate.py
+	$(BIN)/python -m gateway.openapi
+	$(BIN)/python -m localservers npm --prefix web run api
+
+.PHONY: format
+format: install ## format the Python code
+	$(BIN)/ruff check --fix --exit-zero .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: install ## measure, each figure beside a limit taken in the same run
+	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+##@ Parts of the above
+
+.PHONY: install
+install: .venv/.installed ## the Python environment in .venv
+
+.venv/.installed: requirements.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
+	@$(UV) pip sync --quiet --require-hashes requirements.lock
+	@$(UV) pip install --quiet --no-deps $(PACKAGES:%=-e ./%)
+	@touch $@
+
+.PHONY: lock
+lock: ## choose the newest versions of all packages within their bounds
+	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) \
+		$(foreach name,servicekit localservers proto ticket routing mail publisher gateway,--no-emit-package guiche-$(name)) \
+		--output-file requirements.lock
+
+.PHONY: web
+web: web/dist/index.html ## the web app, built
+
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print 2>/dev/null)
+
+web/node_modules/.installed: web/package-lock.json | install
+	@$(BIN)/python -m localservers npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
+	@$(BIN)/python -m localservers npm --prefix web run --silent build
+	@touch $@
+
+.PHONY: web-test
+web-test: web/node_modules/.installed ## lint, types and tests of the web app
+	@for step in api:check lint typecheck test; do $(BIN)/python -m localservers npm --prefix web run --silent $$step || exit 1; done
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
