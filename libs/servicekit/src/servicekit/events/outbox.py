@@ -1,5 +1,8 @@
 """The outbox: events wait here, committed together with the change they tell of."""
 
+from collections.abc import Sequence
+from itertools import repeat
+
 from google.protobuf.message import Message
 from sqlalchemy import BigInteger, Column, Connection, DateTime, Identity, LargeBinary, MetaData, Table, Text, func
 from sqlalchemy.dialects.postgresql import UUID
@@ -26,11 +29,12 @@ OUTBOX = Table(
 )
 
 
-def publish(connection: Connection, events: list[tuple[str, Message]]) -> None:
+def publish(connection: Connection, events: Sequence[tuple[str, Message]], traceparents: Sequence[str] = ()) -> None:
     """Commits events with the change: (aggregate id, event) in the order they happened, all in one statement.
 
     The caller must hold the lock on each aggregate's row, else two changes of one aggregate may stand here in another
-    order than they were committed in.
+    order than they were committed in. traceparents: one per event, where a transaction does the work of many traces;
+    by default the current one.
     """
     if not events:
         return
@@ -40,10 +44,10 @@ def publish(connection: Connection, events: list[tuple[str, Message]]) -> None:
             "type": type_of(event),
             "aggregate": aggregate,
             "payload": event.SerializeToString(deterministic=True),
-            "traceparent": current_traceparent(),
+            "traceparent": traceparent,
             "actor": current_actor(),
         }
-        for aggregate, event in events
+        for (aggregate, event), traceparent in zip(events, traceparents or repeat(current_traceparent()), strict=False)
     ]
     connection.execute(OUTBOX.insert(), rows)
     poke(connection, CHANNEL)
