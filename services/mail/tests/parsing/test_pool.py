@@ -135,19 +135,19 @@ def test_a_mail_over_its_time_is_unparsable_and_the_next_one_parses(good: Path, 
 
 def test_a_mail_over_its_cpu_time_is_unparsable(good: Path, tmp_path: Path) -> None:
     slow = tmp_path / "slow.eml"
-    slow.write_bytes(b"a:\n" * 15_000_000)
-    with ParserPool(1, Limits(wall_seconds=100, cpu_seconds=0, memory_bytes=2**33, header_bytes=100_000_000)) as pool:
+    slow.write_bytes(b"Content-Type: text/html\r\n\r\n" + b"<p>a</p>" * 3_000_000)
+    with ParserPool(1, Limits(wall_seconds=100, cpu_seconds=0, memory_bytes=2**34, body_characters=2**30)) as pool:
         with pytest.raises(Unparsable) as refused:
             pool.parse(slow, tmp_path / "1")
         assert refused.value.reason == "TIME_LIMIT"
         assert pool.parse(good, tmp_path / "2").subject == "Oi"
 
 
-@pytest.mark.parametrize("head", [b"", b"Content-Type: text/html\r\n\r\n"], ids=["headers", "html"])
+@pytest.mark.parametrize("head", [b"\r\n", b"Content-Type: text/html\r\n\r\n"], ids=["text", "html"])
 def test_a_mail_over_its_memory_is_unparsable_and_the_next_one_parses(good: Path, tmp_path: Path, head: bytes) -> None:
     large = tmp_path / "large.eml"
     large.write_bytes(head + b"a:<i>\n" * 15_000_000)
-    limits = Limits(memory_bytes=160 * 1024 * 1024, body_characters=50_000_000, header_bytes=100_000_000)
+    limits = Limits(memory_bytes=140 * 1024 * 1024, body_characters=50_000_000)
     with ParserPool(1, limits) as pool:
         with pytest.raises(Unparsable) as refused:
             pool.parse(large, tmp_path / "1")
@@ -195,3 +195,14 @@ def test_hostile_samples_pass_through_a_small_pool(samples: Path, tmp_path: Path
         mails = list(executor.map(lambda path: pool.parse(path, tmp_path / path.stem), paths))
     assert len(mails) == len(paths)
     assert json.dumps([mail.subject for mail in mails])
+
+
+def test_a_child_that_leaves_links_is_not_believed(good: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "1"
+    folder.mkdir()
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"????")
+    (folder / "0001").symlink_to(secret)
+    with ParserPool(1) as pool, pytest.raises(Unparsable) as refused:
+        pool.parse(good, folder)
+    assert refused.value.reason == "MALFORMED"

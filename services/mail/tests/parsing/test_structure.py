@@ -50,6 +50,11 @@ def test_html_alone_gives_the_text(parse: Parse) -> None:
     assert names(mail) == [("a.pdf", False)]
 
 
+def test_a_page_may_name_its_own_charset(parse: Parse) -> None:
+    page = '<meta http-equiv="Content-Type" content="text/html; charset=shift_jis"><p>あいうえお'.encode("cp932")
+    assert parse(HEAD + b"Content-Type: text/html\r\n\r\n" + page).text == "あいうえお"
+
+
 def test_texts_around_a_file_are_joined(parse: Parse) -> None:
     mail = parse(HEAD + multipart(b"mixed", TEXT, PDF, b"\r\ndepois"))
     assert mail.text == "em texto\n\ndepois"

@@ -5,8 +5,7 @@ import re
 
 # Labels seen in mail that Python does not know, or knows as a smaller set than what senders mean by them.
 _ALIASES = {
-    "ascii": "cp1252",
-    "us-ascii": "cp1252",
+    "ansi-x3.4-1968": "cp1252",
     "iso-8859-1": "cp1252",
     "iso8859-1": "cp1252",
     "latin1": "cp1252",

@@ -11,7 +11,6 @@ import os
 import resource
 import signal
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -59,8 +58,8 @@ def _answer(request: dict[str, str], limits: Limits) -> dict[str, Any]:
         return {"mail": to_json(parse(raw, Path(request["folder"]), limits))}
     except MemoryError:
         return {"error": "MEMORY_LIMIT"}
-    except OSError as error:
-        return {"error": "IO", "errno": error.errno or 0}
+    except OSError:
+        return {"error": "IO"}
     except Exception:  # A defect of ours: this mail is set aside with its raw file, the next ones go on.
         return {"error": "MALFORMED"}
 
@@ -77,10 +76,6 @@ def _send(answer: dict[str, Any], answers: BinaryIO) -> None:
 def _address_space() -> int:
     pages = int(Path("/proc/self/statm").read_bytes().split()[0])
     return pages * resource.getpagesize()
-
-
-def limits_argument(limits: Limits) -> str:
-    return json.dumps(asdict(limits))
 
 
 if __name__ == "__main__":

@@ -8,8 +8,11 @@ from typing import NamedTuple
 from mail.parsing.charsets import decode
 
 VALUE_BYTES = 256 * 1024  # of one field; the longest one with a use is To, cut further by the number of recipients
-_NAME_BYTES = 300
-_FIELD = re.compile(rb"([!-9;-~]{1,200})[ \t]*:")
+_FIELDS = 5_000
+_FIELD_NAME = re.compile(rb"([!-9;-~]{1,200})[ \t]*+:")
+# Possessive, for ordinary repetitions would remember each of a million folds to come back to it.
+_FIELD = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
+_LINE = re.compile(rb"[^\n]*+\n?")
 _BLANK = re.compile(rb"\r?\n(?=\r?\n|\Z)")
 _FOLD = re.compile(r"\r?\n[ \t]*|\r")
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([QqBb])\?((?:[^?]|\?(?!=))*)\?=")
@@ -28,43 +31,44 @@ class Block(NamedTuple):
 
 
 def scan(raw: bytes, start: int, end: int, limit: int, *, skip_bad_lines: bool) -> Block:
-    """Linear. With `skip_bad_lines` a line that is no field is left out (gateways break headers of whole mails, and
-    the fields after it are needed); without, the body begins there, as in parts without any header."""
+    """Looks at `limit` bytes and 5,000 fields. With `skip_bad_lines` a line that is no field is left out (gateways
+    break headers of whole mails, and the fields after it are needed); without, the body begins there, as in parts
+    without any header."""
     spans: list[tuple[str, int, int]] = []
     position, stop = start, min(end, start + limit)
-    while position < stop:
-        line_end = raw.find(b"\n", position, end)
-        next_line = end if line_end < 0 else line_end + 1
-        line = raw[position : min(next_line, position + _NAME_BYTES)]
-        if line in (b"\n", b"\r\n"):
-            return Block(_sliced(raw, spans), next_line, False)
-        if line[:1] in (b" ", b"\t") and spans:
-            name, value_start, _ = spans[-1]
-            spans[-1] = (name, value_start, next_line)
-        elif line.startswith(b"--"):
+    for _ in range(_FIELDS):
+        if position >= stop:
+            break
+        line = raw[position : position + 2]
+        if line[:1] == b"\n" or line == b"\r\n":
+            return Block(_sliced(raw, spans), position + line.index(b"\n") + 1, False)
+        name = _FIELD_NAME.match(raw, position, stop)
+        if line == b"--":
             return Block(_sliced(raw, spans), position, False)  # a boundary: the part ended inside its headers
-        elif field := _FIELD.match(line):
-            spans.append((field[1].decode("ascii").lower(), position + field.end(), next_line))
-        elif not _may_skip(line, spans, skip_bad_lines):
+        if not name and line[:1] in (b" ", b"\t") and spans:  # the fold of a bad line that was skipped
+            spans[-1] = (*spans[-1][:2], _end_of(_FIELD, raw, position, stop))
+        elif name:
+            spans.append((name[1].decode("ascii").lower(), name.end(), _end_of(_FIELD, raw, position, stop)))
+        elif not _may_skip(raw, position, spans, skip_bad_lines):
             return Block(_sliced(raw, spans), position, False)
-        position = next_line
+        position = spans[-1][2] if spans and spans[-1][2] > position else _end_of(_LINE, raw, position, stop)
     if position >= end:
         return Block(_sliced(raw, spans), end, False)
     blank = _BLANK.search(raw, position - 1, end)
-    return Block(_sliced(raw, spans), _after_blank(raw, blank.end(), end) if blank else end, True)
+    return Block(_sliced(raw, spans), _end_of(_LINE, raw, blank.end(), end) if blank else end, True)
+
+
+def _end_of(pattern: re.Pattern[bytes], raw: bytes, start: int, end: int) -> int:
+    found = pattern.match(raw, start, end)
+    return found.end() if found else end
 
 
 def _sliced(raw: bytes, spans: list[tuple[str, int, int]]) -> list[tuple[str, bytes]]:
     return [(name, raw[start : min(end, start + VALUE_BYTES)]) for name, start, end in spans]
 
 
-def _after_blank(raw: bytes, position: int, end: int) -> int:
-    line_end = raw.find(b"\n", position, end)
-    return end if line_end < 0 else line_end + 1
-
-
-def _may_skip(line: bytes, spans: list[tuple[str, int, int]], skip_bad_lines: bool) -> bool:
-    return skip_bad_lines and (bool(spans) or line.startswith((b"From ", b">From ")))
+def _may_skip(raw: bytes, position: int, spans: list[tuple[str, int, int]], skip_bad_lines: bool) -> bool:
+    return skip_bad_lines and (bool(spans) or raw.startswith((b"From ", b">From "), position))
 
 
 def values(fields: list[tuple[str, bytes]], name: str) -> Iterator[bytes]:

@@ -12,13 +12,14 @@ _ANGLE_ID = re.compile(r"<([^<>]{1,1000})>")
 _SPACE_OR_CONTROL = re.compile("[\x00-\x20\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _HEADER_END = re.compile(rb"\A\r?\n|\r?\n\r?\n")
 # Fields that differ between two deliveries of one mail: trace and results of each hop, and marks of mailboxes.
+# Possessive, for ordinary repetitions would remember each of a million folds to come back to it.
 _TRACE = re.compile(
     rb"^(?:received|x-received|return-path|delivered-to|x-delivered-to|x-original-to|envelope-to|x-envelope-(?:from|to)"
     rb"|delivery-date|authentication-results|x-(?:original-)?authentication-results|arc-[a-z-]+|received-spf|dkim-signature"
     rb"|x-google-dkim-signature|x-google-smtp-source|x-gm-[a-z-]+|x-spam[a-z-]*|x-virus[a-z-]*|x-rspamd-[a-z-]+"
     rb"|x-forefront-[a-z-]+|x-microsoft-antispam[a-z-]*|x-ms-exchange-[a-z-]+|x-ms-publictraffictype|x-scanned-by"
-    rb"|x-mozilla-[a-z-]+|x-uid|x-keywords|status|x-status|lines|content-length)[ \t]*:[^\n]*(?:\n|\Z)"
-    rb"(?:[ \t][^\n]*(?:\n|\Z))*",
+    rb"|x-mozilla-[a-z-]+|x-uid|x-keywords|status|x-status|lines|content-length)[ \t]*:[^\n]*+\n?"
+    rb"(?:[ \t][^\n]*+\n?)*+",
     re.IGNORECASE | re.MULTILINE,
 )
 

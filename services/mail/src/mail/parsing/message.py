@@ -23,6 +23,8 @@ _SUBJECT_CHARACTERS = 998  # the longest line of RFC 5322
 _DATE_CHARACTERS = 200
 _BYTES_A_CHARACTER = 4
 _SECTION_BREAK = "\n\n"
+_META_BYTES = 2_048
+_META_CHARSET = re.compile(rb"""<meta\s[^<>]{0,200}?charset=["']?([a-z0-9_-]{3,30})""", re.IGNORECASE)
 _CID = re.compile(r"""["']cid:([^"']{1,500})""")
 
 Fields = list[tuple[str, bytes]]
@@ -72,7 +74,7 @@ def _sender(fields: Fields, limits: Limits, warnings: set[str]) -> Address:
         usable = next((address for address in found if address.email), None)
         if usable:
             return usable
-    warnings.add("FROM_MISSING")
+        warnings.add("FROM_MISSING")
     return next(iter(_addresses(fields, "from", limits, warnings)), Address("", ""))
 
 
@@ -160,15 +162,20 @@ def _html(raw: bytes, part: Part, room: int, content_ids: dict[str, str], warnin
 
 def _text(raw: bytes, part: Part, most: int, warnings: set[str]) -> str:
     data, cut = decoded(raw, part, most * _BYTES_A_CHARACTER)
-    text = plain_lines(decode(data, _charset(part), warnings))
+    text = plain_lines(decode(data, _charset(part, data), warnings))
     if cut or len(text) > most:
         warnings.add("BODY_TRUNCATED")
     return text[:most]
 
 
-def _charset(part: Part) -> str:
+def _charset(part: Part, data: bytes) -> str:
+    """As the field says, else as the page itself does."""
     try:
         value = parameters(part.fields, "content-type").get_param("charset", "")
     except (ValueError, LookupError, TypeError, AttributeError):
         return ""
-    return plain(value[2] if isinstance(value, tuple) else value or "")
+    charset = plain(value[2] if isinstance(value, tuple) else value or "")
+    if charset or part.kind != "text/html":
+        return charset
+    meta = _META_CHARSET.search(data, 0, _META_BYTES)
+    return meta[1].decode("ascii") if meta else ""

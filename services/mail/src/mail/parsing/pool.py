@@ -5,6 +5,7 @@ import os
 import queue
 import select
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -22,7 +23,6 @@ __all__ = ["ParserPool", "Unparsable"]
 _CHUNK = 1024 * 1024
 _ANSWER_BYTES = 128 * 1024 * 1024  # far above what the limits of a mail's texts allow
 _ENDING_SECONDS = 5
-_REASONS: dict[str, Reason] = {"MEMORY_LIMIT": "MEMORY_LIMIT", "MALFORMED": "MALFORMED"}
 
 Child = subprocess.Popen[bytes]
 
@@ -60,9 +60,11 @@ class ParserPool:
             kept = None if answer.get("retire") or self._closed.is_set() else child
             return mail
         finally:
-            if kept is None:
-                _end(child)
-            self._free.put(kept)
+            try:
+                if kept is None:
+                    _end(child)
+            finally:
+                self._free.put(kept)
 
     def close(self) -> None:
         """Waits for the mails under way, which their time limit ends, and ends every child."""
@@ -118,7 +120,7 @@ def _ask(child: Child, raw_path: Path, work_folder: Path, limits: Limits) -> dic
     line = _read_line(child, child.stdout.fileno(), deadline)
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unparsable("MALFORMED") from None
     if not isinstance(answer, dict):
         raise Unparsable("MALFORMED")
@@ -156,10 +158,19 @@ def _cause_of_death(child: Child) -> Reason:
 def _mail(answer: dict[str, Any], work_folder: Path) -> ParsedMail:
     error = answer.get("error")
     if error == "IO":
-        raise OSError(int(answer.get("errno", 0)), "the parser could not read or write a file")
+        raise OSError("the parser could not read or write a file")
     if error is not None:
-        raise Unparsable(_REASONS.get(error, "MALFORMED"))
+        raise Unparsable("MEMORY_LIMIT" if error == "MEMORY_LIMIT" else "MALFORMED")
     try:
-        return from_json(answer["mail"], work_folder)
+        mail = from_json(answer["mail"], work_folder)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Unparsable("MALFORMED") from None
+    if not all(_is_plain_file(Path(file.path), file.size) for file in mail.attachments):
+        raise Unparsable("MALFORMED")
+    return mail
+
+
+def _is_plain_file(path: Path, size: int) -> bool:
+    """A child that a mail has taken over could leave links to files the caller would then give out."""
+    status = path.lstat()
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
