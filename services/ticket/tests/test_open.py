@@ -15,7 +15,7 @@ from ticket_support import Calls, Clock, Company, opening
 from servicekit.database import Database
 from servicekit.events.outbox import OUTBOX
 from servicekit.rpc.caller import Attendant
-from ticket import domain
+from ticket.domain import protocols
 
 
 def open_batch(
@@ -97,7 +97,7 @@ def test_many_openings_in_the_same_millisecond_get_different_protocols_of_that_d
 )
 def test_any_attempt_gives_17_digits_under_the_local_date(moment: datetime, zone: str, attempt: int) -> None:
     now = moment.replace(tzinfo=UTC)
-    number = domain.protocol(now, zone, attempt)
+    number = protocols.candidate(now, zone, attempt)
     assert len(number) == 17
     assert number.isdigit()
     assert number[:8] == f"{now.astimezone(ZoneInfo(zone)):%Y%m%d}"

@@ -9,8 +9,9 @@ from guiche.common.v1 import reference_pb2
 from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
 from sqlalchemy import Connection, Row
 
-from ticket import domain
-from ticket.domain import Status, Viewer
+from ticket.domain import verbs
+from ticket.domain.verbs import Status
+from ticket.domain.visibility import Viewer
 from ticket.events import stamp
 from ticket.handlers import etag_of
 from ticket.storage import directory, tickets
@@ -59,7 +60,7 @@ def ticket(row: Row[Any], who: Viewer) -> ticket_pb2.Ticket:
         opened_by=actor(row.opened_by_kind, row.opened_by_id, row.publisher_name),
         last_activity_at=stamp(row.last_activity_at),
         interactions=row.interactions,
-        allowed_verbs=domain.allowed_verbs(tickets.facts_of(row), who),
+        allowed_verbs=verbs.allowed_verbs(tickets.facts_of(row), who),
     )
 
 

@@ -17,7 +17,8 @@ from servicekit.pages import make_token, read_token, secret_of
 from servicekit.rpc.caller import calling_attendant
 from servicekit.tokens import Keys
 from ticket import answers, handlers
-from ticket.domain import LIVE, Status, Viewer
+from ticket.domain.verbs import LIVE, Status
+from ticket.domain.visibility import Viewer, viewer_keys
 from ticket.storage import directory, queue, tickets
 
 DEFAULT_PAGE = 50
@@ -158,7 +159,7 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
         self, request: ticket_service_pb2.GetAudienceRequest, context: Context
     ) -> ticket_service_pb2.GetAudienceResponse:
         with self.database.transaction() as connection:
-            return ticket_service_pb2.GetAudienceResponse(keys=queue.viewer_keys(self.viewer(connection)))
+            return ticket_service_pb2.GetAudienceResponse(keys=viewer_keys(self.viewer(connection)))
 
     def viewer(self, connection: Connection) -> Viewer:
         attendant = calling_attendant()

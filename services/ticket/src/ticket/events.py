@@ -7,7 +7,7 @@ from guiche.common.v1 import reference_pb2
 from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2
 from sqlalchemy import Row
 
-from ticket.storage.queue import ticket_keys
+from ticket.domain.visibility import ticket_keys
 
 
 def state(row: Row[Any]) -> ticket_events_pb2.TicketState:
@@ -34,9 +34,11 @@ def state(row: Row[Any]) -> ticket_events_pb2.TicketState:
 
 
 def audience(before: Row[Any] | None, after: Row[Any]) -> ticket_events_pb2.AudienceChange:
-    return ticket_events_pb2.AudienceChange(
-        before=ticket_keys(before) if before is not None else [], after=ticket_keys(after)
-    )
+    return ticket_events_pb2.AudienceChange(before=keys_of(before) if before is not None else [], after=keys_of(after))
+
+
+def keys_of(row: Row[Any]) -> list[str]:
+    return ticket_keys(row.queue_key, row.level_id, row.status)
 
 
 def opened(row: Row[Any]) -> ticket_events_pb2.TicketOpened:

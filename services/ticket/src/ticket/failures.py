@@ -7,7 +7,7 @@ import grpc
 from sqlalchemy import Row
 
 from servicekit.errors import Failure, NotAllowed
-from ticket.domain import Verb
+from ticket.domain.verbs import Verb
 
 
 class AttendantInactive(NotAllowed):

@@ -11,10 +11,12 @@ from sqlalchemy import Connection, Row
 from servicekit.errors import Stale
 from servicekit.events.outbox import publish
 from servicekit.ids import new_id
-from ticket import domain, events
-from ticket.domain import Facts, Status, Verb, Viewer
+from ticket import events
+from ticket.domain import protocols, verbs, visibility
+from ticket.domain.verbs import Facts, Status, Verb
+from ticket.domain.visibility import Viewer
 from ticket.failures import AttendantInactive, TicketAlreadyStarted, TicketNotFound, TransitionNotAllowed
-from ticket.storage import directory, queue, tickets
+from ticket.storage import directory, tickets
 
 
 def viewer(connection: Connection, organization_id: UUID, attendant_id: UUID) -> Viewer:
@@ -24,9 +26,13 @@ def viewer(connection: Connection, organization_id: UUID, attendant_id: UUID) ->
     return found
 
 
+def sees(who: Viewer, row: Row[Any]) -> bool:
+    return visibility.sees(who, events.keys_of(row))
+
+
 def read_ticket(connection: Connection, who: Viewer, ticket_id: UUID) -> Row[Any]:
     row = tickets.find(connection, who.organization_id, ticket_id)
-    if row is None or not queue.sees(who, row):
+    if row is None or not sees(who, row):
         raise TicketNotFound
     return row
 
@@ -36,15 +42,15 @@ def start_ticket(connection: Connection, who: Viewer, ticket_id: UUID, etag: str
     before = tickets.find(connection, who.organization_id, ticket_id)
     if before is None:
         raise TicketNotFound
-    if not queue.sees(who, before):
+    if not sees(who, before):
         # In their own queue a member does not see what a colleague holds, but has just pressed on it: tell them who.
         raise TicketAlreadyStarted(before) if who.treats(before.level_id) and before.holder_id else TicketNotFound
     facts = tickets.facts_of(before)
-    started = domain.perform(Verb.START, facts, who)
+    started = verbs.perform(Verb.START, facts, who)
     if started is None and facts.status is Status.STARTED and who.treats(before.level_id):
         raise TicketAlreadyStarted(before)
     if started is None:
-        raise TransitionNotAllowed(Verb.START, before, domain.allowed_verbs(facts, who))
+        raise TransitionNotAllowed(Verb.START, before, verbs.allowed_verbs(facts, who))
     if etag and etag != etag_of(before):
         raise Stale("The ticket has changed since you read it.", {"etag": etag_of(before)})
     tickets.save(connection, ticket_id, started, now, counted=True)
@@ -71,7 +77,7 @@ def entry(
         "at": at,
         "actor_kind": actor[0],
         "actor_id": actor[1],
-        "changes": domain.changes(old, new),
+        "changes": verbs.changes(old, new),
     }
 
 
@@ -117,15 +123,15 @@ def candidates(
     """One number each, no two alike: those that would collide within the batch try again in the next round."""
     wanted: dict[str, Opening] = {}
     for opening in openings:
-        wanted.setdefault(domain.protocol(now, zones[opening.organization_id], attempt), opening)
+        wanted.setdefault(protocols.candidate(now, zones[opening.organization_id], attempt), opening)
     return wanted
 
 
 def open_tickets(
-    connection: Connection, openings: Sequence[Opening], protocols: Mapping[UUID, str], now: datetime
+    connection: Connection, openings: Sequence[Opening], numbers: Mapping[UUID, str], now: datetime
 ) -> None:
     """Opens what is not open yet: a message that opened a ticket, or whose conversation has a live one, adds none."""
-    rows = [ticket_row(opening, protocols[opening.message_id], now) for opening in openings]
+    rows = [ticket_row(opening, numbers[opening.message_id], now) for opening in openings]
     known = {o.publisher_id: o for o in openings if o.publisher_id}
     for publisher_id, opening in sorted(known.items()):
         directory.keep_newest(connection, directory.PUBLISHERS, publisher_row(publisher_id, opening))
@@ -178,7 +184,7 @@ def ticket_row(opening: Opening, protocol: str, now: datetime) -> dict[str, Any]
 def opening_entry(row: Mapping[str, Any]) -> dict[str, Any]:
     """The first entry of the history. Not counted: the opening content is no interaction."""
     facts = Facts(Status(row["status"]), row["department_id"], row["level_id"], None, released=False)
-    changes = [*domain.changes(None, facts), {"field": "priority", "before": "", "after": row["priority"]}]
+    changes = [*verbs.changes(None, facts), {"field": "priority", "before": "", "after": row["priority"]}]
     return {
         "id": new_id(),
         "ticket_id": row["id"],

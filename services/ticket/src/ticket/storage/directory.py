@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, MetaDat
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
-from ticket.domain import Viewer
+from ticket.domain.visibility import Viewer
 
 ID = PgUUID(as_uuid=True)
 METADATA = MetaData()

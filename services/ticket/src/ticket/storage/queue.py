@@ -1,9 +1,4 @@
-"""The queue: which tickets somebody sees, page by page, and how many. The one home of visibility (Q3).
-
-A viewer has keys and a ticket has keys; one in common means the viewer sees the ticket. A ticket's are its queue_key
-(its level's queue, or its holder's alone), its level as a whole, and, while a reply awaits approval, its level's
-approvals. The same keys are the audience of pushed events, so list, counts, read and push cannot disagree.
-"""
+"""The queue: the tickets somebody sees, page by page, and how many: domain.visibility as index reads."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,30 +10,11 @@ from sqlalchemy import Connection, Row, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
-from ticket.domain import Status, Viewer
+from ticket.domain.verbs import Status
+from ticket.domain.visibility import Viewer, queue_keys
 from ticket.storage.tickets import ID, TICKETS, named_tickets
 
 START = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
-
-
-def queue_keys(viewer: Viewer, levels: frozenset[UUID] | None = None) -> list[str]:
-    """The queues whose tickets the viewer sees as a member, of all their levels or of some."""
-    chosen = sorted(viewer.levels if levels is None else viewer.levels & levels)
-    return [key for level in chosen for key in (f"l:{level}", f"a:{viewer.attendant_id}@{level}")]
-
-
-def viewer_keys(viewer: Viewer) -> list[str]:
-    whole = [f"w:{level}" for level in sorted(viewer.whole_levels)]
-    return queue_keys(viewer) + whole + [f"p:{level}" for level in sorted(viewer.approval_levels)]
-
-
-def ticket_keys(row: Row[Any]) -> list[str]:
-    keys = [row.queue_key, f"w:{row.level_id}"]
-    return [*keys, f"p:{row.level_id}"] if row.status == Status.APPROVAL else keys
-
-
-def sees(viewer: Viewer, row: Row[Any]) -> bool:
-    return not set(viewer_keys(viewer)).isdisjoint(ticket_keys(row))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
-from ticket.domain import Facts, Status
+from ticket.domain.verbs import Facts, Status
 from ticket.storage.directory import ATTENDANTS, DEPARTMENTS, LEVELS, PUBLISHERS
 
 ID = PgUUID(as_uuid=True)

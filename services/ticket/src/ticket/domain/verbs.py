@@ -1,12 +1,11 @@
-"""What a ticket is and how it may change. Rules only: no database, no network, no clock but the one handed in."""
+"""What a ticket may be and how it may change: the table of verbs."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from random import randrange
 from uuid import UUID
-from zoneinfo import ZoneInfo
+
+from ticket.domain.visibility import Viewer
 
 
 class Status(StrEnum):
@@ -33,28 +32,6 @@ class Facts:
     level_id: UUID
     holder_id: UUID | None
     released: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Viewer:
-    """An attendant as far as seeing and treating tickets goes.
-
-    levels: member of; whole_levels: those seen as a whole, as supervisor or viewer; supervised_levels: those of the
-    departments they supervise; approval_levels: those whose tickets awaiting approval they see; department_of: the
-    department of each of all these.
-    """
-
-    attendant_id: UUID
-    organization_id: UUID
-    levels: frozenset[UUID]
-    supervised_levels: frozenset[UUID] = frozenset()
-    whole_levels: frozenset[UUID] = frozenset()
-    approval_levels: frozenset[UUID] = frozenset()
-    department_of: Mapping[UUID, UUID] = field(default_factory=dict, hash=False)
-
-    def treats(self, level_id: UUID) -> bool:
-        """Approvers and viewers see, but treat nothing."""
-        return level_id in self.levels or level_id in self.supervised_levels
 
 
 class Verb(StrEnum):
@@ -114,17 +91,3 @@ def changes(before: Facts | None, after: Facts) -> list[dict[str, str]]:
 
 def _code(value: Status | UUID | None) -> str:
     return "" if value is None else str(value)
-
-
-def protocol(now: datetime, time_zone: str, attempt: int) -> str:
-    """A candidate for a ticket's public number (Q8): the organization's local date and time to the millisecond.
-
-    The first attempts take the millisecond itself and those after it, as long as that stays the same day. Later ones
-    take nine digits that no time of day has (240000000 and up), so that any number of openings in one millisecond, on
-    any number of replicas, end within a few attempts, still under the right date.
-    """
-    local = now.astimezone(ZoneInfo(time_zone))
-    clock = (local.hour * 10_000 + local.minute * 100 + local.second) * 1000 + local.microsecond // 1000
-    if attempt < 3 and clock % 1000 + attempt < 1000:
-        return f"{local:%Y%m%d}{clock + attempt:09d}"
-    return f"{local:%Y%m%d}{randrange(240_000_000, 1_000_000_000):09d}"  # noqa: S311  # spread, not secrecy
