@@ -109,6 +109,10 @@ class Hub:
             self.ring.clear()
             self.on_loop(self.resync_all, self.number)
 
+    def drain(self) -> None:
+        """From any thread: ends every stream, so that the process can end."""
+        self.on_loop(self.close)
+
     def on_loop(self, function: object, *arguments: object) -> None:
         # Before the loop runs there are no connections, and after its end there is nobody left to tell.
         if self.loop is not None and not self.loop.is_closed():
@@ -209,7 +213,6 @@ class Hub:
                 connection.put(f"id: {self.event_id(number)}\n{RESYNC}", "resync")
 
     def close(self) -> None:
-        """Ends every stream, so that the process can end."""
         for attendant_id in list(self.by_attendant):
             self.end_all(attendant_id)
 
