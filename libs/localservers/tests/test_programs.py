@@ -9,14 +9,18 @@ from localservers import browser, packages
 from localservers.node import NodeMissing, node, npm
 
 
-def run(command: list[str]) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+def run(words: list[str]) -> str:
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout
+
+
+def command(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
 
 
 def old_node_on_path(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("node", "npm"):
-        (folder / name).write_text("#!/bin/sh\necho v12.22.0\n")
-        (folder / name).chmod(0o755)
+        command(folder / name, "echo v12.22.0")
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
 
 
@@ -60,14 +64,24 @@ def test_a_machine_without_apt_is_told_so(monkeypatch: pytest.MonkeyPatch) -> No
         packages.ensure("no-such-package")
 
 
-def test_no_service_is_started_by_an_installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    policy, answer = tmp_path / "policy-rc.d", tmp_path / "answer"
-    (tmp_path / "apt-get").write_text(f"#!/bin/sh\n{policy}; echo $? >> {answer}\n")
-    (tmp_path / "apt-get").chmod(0o755)
+def test_an_installation_starts_no_service_neither_now_nor_at_the_next_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy, units, told = tmp_path / "policy-rc.d", tmp_path / "multi-user.target.wants", tmp_path / "told"
+    units.mkdir()
+    (units / "epmd.service").touch()
+    enabling = f"touch {units}/rabbitmq-server.service {units}/cron.service"
+    command(tmp_path / "apt-get", f"{policy}; echo $? >> {told}; {enabling}")
+    command(tmp_path / "systemctl", f'echo "$@" >> {told}')
     monkeypatch.setattr("localservers.packages.POLICY", policy)
+    monkeypatch.setattr("localservers.packages.UNITS", tmp_path)
     monkeypatch.setattr("localservers.packages.LOCK", tmp_path / "lock")
     monkeypatch.setattr("os.geteuid", lambda: 0)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     packages.ensure("no-such-package")
-    assert answer.read_text().split() == ["101", "101"], "forbidden, during update and install"
+    assert told.read_text().splitlines() == [
+        "101",  # forbidden during the update,
+        "101",  # and during the installation
+        "disable rabbitmq-server.service",  # what was new and is a server of ours; the rest is the machine's
+    ]
     assert not policy.exists()

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 POLICY = Path("/usr/sbin/policy-rc.d")
+UNITS = Path("/etc/systemd/system")
+SERVICES = ("rabbitmq-server.", "epmd.")
 LOCK = Path("/run/lock/guiche-packages.lock")
 
 
@@ -29,10 +31,12 @@ def ensure(*debian_packages: str) -> None:
         # Another process may have installed them while this one waited for the lock.
         wanted = missing(*debian_packages)
         if wanted:
+            enabled = _enabled()
             _apt("update", by_hand=by_hand)
             _apt("install", "--no-install-recommends", *wanted, by_hand=by_hand)
-            for package in wanted:
-                _not_at_boot(package)
+            # What was installed to run tests must not occupy its port after the next boot.
+            for unit in _enabled() - enabled:
+                subprocess.run(["systemctl", "disable", unit], check=False, capture_output=True)
 
 
 def missing(*debian_packages: str) -> list[str]:
@@ -89,7 +93,5 @@ def _no_services_started() -> Iterator[None]:
         POLICY.unlink(missing_ok=True)
 
 
-def _not_at_boot(package: str) -> None:
-    """A broker somebody installed to run tests must not occupy its port after the next boot."""
-    if shutil.which("systemctl") and Path(f"/lib/systemd/system/{package}.service").exists():
-        subprocess.run(["systemctl", "disable", package], check=False, capture_output=True)
+def _enabled() -> set[str]:
+    return {unit.name for unit in UNITS.glob("*.wants/*") if unit.name.startswith(SERVICES)}
