@@ -4,7 +4,7 @@ import logging
 import sys
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from opentelemetry import trace
@@ -34,8 +34,8 @@ INBOX_SECONDS = Histogram(
 )
 
 
-def start(service: str, otlp_endpoint: str, log_level: str) -> None:
-    """Once per process, before anything is traced or logged."""
+def start(service: str, otlp_endpoint: str, log_level: str, file: TextIO | None = None) -> None:
+    """Once per process, before anything is traced or logged. file: where the log goes; else standard error."""
     if otlp_endpoint and not isinstance(trace.get_tracer_provider(), TracerProvider):
         provider = TracerProvider(resource=Resource.create({"service.name": f"guiche-{service}"}))
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
@@ -50,7 +50,7 @@ def start(service: str, otlp_endpoint: str, log_level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[log_level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file or sys.stderr),
         cache_logger_on_first_use=True,
     )
 

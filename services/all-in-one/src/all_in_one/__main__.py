@@ -1,0 +1,100 @@
+"""`python -m all_in_one run | mail | up | serve | down`: what make's targets of these names call."""
+
+# ruff: noqa: T201 -- a command's output.
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from all_in_one import banner
+from all_in_one.demo.filling import send
+from all_in_one.demo.mails import SAMPLE
+from all_in_one.environment import data_folder
+from all_in_one.run import run
+from all_in_one.up import up
+
+START_SECONDS = 180
+STOP_SECONDS = 60
+
+
+def start(data: Path) -> int:
+    """Starts everything in the background and comes back when it is ready."""
+    if ready(data):
+        print("Guichê is up already. `make down` stops it.")
+        return 1
+    data.mkdir(parents=True, exist_ok=True)
+    log = data / "up.log"
+    with log.open("wb") as output:
+        supervisor = subprocess.Popen(
+            [sys.executable, "-m", "all_in_one", "serve"], stdout=output, stderr=output, start_new_session=True
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while not (told := ready(data)):
+        if supervisor.poll() is not None or time.monotonic() > deadline:
+            print(log.read_text() or "It ended without a word.", f"Guichê did not come up; see {log}", sep="\n")
+            return 1
+        time.sleep(0.1)
+    banner.show(told["port"], told["smtpPort"], data / "logs")
+    print("  Processes, with the ports of their /metrics, /livez and /readyz:")
+    for name, process in told["processes"].items():
+        print(f"    {name:<18} http://127.0.0.1:{process['watch']}")
+    print("\n  Stop it with   make down\n")
+    return 0
+
+
+def ready(data: Path) -> dict[str, object] | None:
+    """What up.json says, if whoever wrote it is alive."""
+    try:
+        told: dict[str, object] = json.loads((data / "up.json").read_text())
+        os.kill(int(str(told["pid"])), 0)
+    except (OSError, ValueError):
+        return None
+    return told
+
+
+def stop(data: Path) -> int:
+    told = ready(data)
+    if not told:
+        print("Guichê is not up.")
+        return 0
+    pid = int(str(told["pid"]))
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_SECONDS
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    print("Guichê is down; its data stays in", data)
+    return 0
+
+
+def serve(data: Path) -> int:
+    told_to_stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told_to_stop.set())
+    up(data, told_to_stop)
+    return 0
+
+
+def mail(_: Path) -> int:
+    port = int(os.environ.get("GUICHE_SMTP_PORT", "2525"))
+    send(SAMPLE, port)
+    print(f"Sent “{SAMPLE.subject}” to {SAMPLE.to} by SMTP on port {port}. Ana, Bruno and Fábio see it now.")
+    return 0
+
+
+COMMANDS = {"run": run, "mail": mail, "up": start, "serve": serve, "down": stop}
+
+
+def main(words: list[str]) -> int:
+    if len(words) != 1 or words[0] not in COMMANDS:
+        print(f"usage: python -m all_in_one {' | '.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    return COMMANDS[words[0]](data_folder())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

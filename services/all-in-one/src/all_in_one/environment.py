@@ -1,0 +1,51 @@
+"""The settings of every service on one machine, as environment variables: the same for one process and for many."""
+
+import os
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+from localservers.postgres import Postgres
+from servicekit.database import migrate
+from servicekit.tokens import make_keys
+
+# Services that own a database, in the order in which they are listed everywhere.
+OWNERS = ("ticket", "routing", "mail", "publisher")
+WEB_DIST = Path(__file__).parents[4] / "web" / "dist"
+
+
+def data_folder() -> Path:
+    return Path(os.environ.get("GUICHE_DATA", ".guiche")).resolve()
+
+
+def environment(data: Path, server: Postgres, addresses: dict[str, str], rabbitmq_url: str = "") -> dict[str, str]:
+    """addresses: gRPC target of each owner. What the caller's environment sets already, it keeps."""
+    make_keys(data / "keys")
+    files = data / "files"
+    files.mkdir(parents=True, exist_ok=True)
+    given = {
+        "GUICHE_KEYS": str(data / "keys"),
+        "GUICHE_RABBITMQ_URL": rabbitmq_url,
+        "GUICHE_MAIL_FILES_URL": files.as_uri(),
+        "GUICHE_WEB_DIST": str(WEB_DIST),
+        "GUICHE_HOST": "127.0.0.1",
+        "GUICHE_PORT": "8080",
+        "GUICHE_SMTP_PORT": "2525",
+        **{f"GUICHE_{owner.upper()}_ADDRESS": addresses[owner] for owner in OWNERS},
+        **{f"GUICHE_{owner.upper()}_DATABASE_URL": server.database(f"guiche_{owner}") for owner in OWNERS},
+    }
+    return {name: os.environ.get(name, value) for name, value in given.items()}
+
+
+def migrate_all(settings: dict[str, str]) -> None:
+    for owner in OWNERS:
+        migrate(settings[f"GUICHE_{owner.upper()}_DATABASE_URL"], owner)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago, all different."""
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
