@@ -13,8 +13,6 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from servicekit.database import Database
-from servicekit.testing import MakeDatabase
 from sqlalchemy import Row, Table, select
 
 from mail.config import MailSettings
@@ -22,6 +20,8 @@ from mail.files import Files
 from mail.receiver.intake import Intake
 from mail.receiver.server import receiver
 from mail.storage.accounts import Account
+from servicekit.database import Database
+from servicekit.testing import MakeDatabase
 
 from .helpers import MAILBOX, add_account
 

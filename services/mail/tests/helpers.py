@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from uuid import UUID
 
 import psycopg
-from servicekit.database import Database
-from servicekit.ids import new_id
 
 from mail.storage import accounts
 from mail.storage.accounts import Account
+from servicekit.database import Database
+from servicekit.ids import new_id
 
 MAILBOX = "atendimento@demo.guiche"
 

@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
-from servicekit.testing import eventually
 from sqlalchemy import text
 
 from mail.metrics import CONNECTIONS, HELD_BYTES
 from mail.storage.tables import RAW_MAILS
+from servicekit.testing import eventually
 
 from .helpers import MAILBOX, add_account, database_away, mail
 
@@ -88,7 +88,9 @@ def test_mails_that_share_only_their_message_id_are_two(receiving, account, rows
     assert len(rows(RAW_MAILS)) == 2
 
 
-def test_two_mailboxes_get_a_mail_each_and_one_mailbox_named_twice_gets_one(receiving, account, organization, database, rows):
+def test_two_mailboxes_get_a_mail_each_and_one_mailbox_named_twice_gets_one(
+    receiving, account, organization, database, rows
+):
     other = add_account(database, organization, "financeiro@demo.guiche")
     foreign = add_account(database, uuid4(), "sac@outra.guiche")
     receiving().send(mail(), to=[MAILBOX, "atendimento+loja@demo.guiche", other.address, foreign.address])
@@ -266,7 +268,9 @@ def test_without_a_place_for_files_a_mail_is_deferred(receiving, account, rows, 
 
 def test_a_mail_the_database_refuses_does_not_take_others_with_it(receiving, account, database, rows):
     with database.transaction() as connection:
-        connection.execute(text("ALTER TABLE raw_mails ADD CONSTRAINT no_poison CHECK (message_id <> 'poison@example.com')"))
+        connection.execute(
+            text("ALTER TABLE raw_mails ADD CONSTRAINT no_poison CHECK (message_id <> 'poison@example.com')")
+        )
     server = receiving()
 
     def send(number):

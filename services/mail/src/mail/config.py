@@ -9,8 +9,6 @@ class MailSettings(Settings):
     mail_database_url: str
     # Where files live: an absolute folder as file:///…, or s3://bucket/prefix and whatever else obstore can open.
     mail_files_url: str
-    # Where the API listens.
-    mail_listen: str = "127.0.0.1:7103"
 
     smtp_host: str = "127.0.0.1"
     # 0: a free port.

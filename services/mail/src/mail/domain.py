@@ -7,11 +7,6 @@ from uuid import UUID
 RawState = Literal["WAITING", "INGESTED", "QUARANTINED"]
 Direction = Literal["IN", "OUT"]
 
-# A row that cannot be stored is tried so often, with pauses that double from the first one up to the longest.
-ATTEMPTS = 8
-FIRST_PAUSE_SECONDS = 2
-LONGEST_PAUSE_SECONDS = 300
-
 
 def normal_address(address: str) -> str:
     """As accounts are stored: mailboxes of ours do not tell upper from lower case, though RFC 5321 would let them."""
@@ -22,10 +17,6 @@ def base_address(address: str) -> str:
     """The mailbox of a plus-address (RFC 5233): atendimento+x@… is delivered to atendimento@…."""
     local, at, domain = normal_address(address).rpartition("@")
     return f"{local.partition('+')[0] or local}{at}{domain}"
-
-
-def pause_seconds(attempts: int) -> float:
-    return float(min(FIRST_PAUSE_SECONDS * 2 ** min(attempts, 30), LONGEST_PAUSE_SECONDS))
 
 
 def file_key(organization_id: UUID, sha256: str) -> str:

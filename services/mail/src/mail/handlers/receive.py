@@ -6,9 +6,6 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from uuid import UUID
 
-from servicekit.database import Database
-from servicekit.ids import new_id
-from servicekit.telemetry import current_traceparent
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from mail.domain import file_key
@@ -18,6 +15,9 @@ from mail.parsing import identity
 from mail.storage import raw_mails
 from mail.storage.accounts import Account
 from mail.storage.raw_mails import RawMail
+from servicekit.database import Database
+from servicekit.ids import new_id
+from servicekit.telemetry import current_traceparent
 
 
 @dataclass(frozen=True, slots=True)

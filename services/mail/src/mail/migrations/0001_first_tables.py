@@ -1,6 +1,7 @@
 """Accounts, raw mails, conversations with their messages and attachments; events."""
 
 from alembic import op
+
 from servicekit.alembic.tables import create_event_tables
 
 revision = "0001"
@@ -41,7 +42,10 @@ def upgrade() -> None:
             UNIQUE (account_id, message_id, content_hash),
             CHECK (done_at IS NULL OR failed_at IS NULL)
         );
-        CREATE INDEX raw_mails_waiting ON raw_mails (received_at, id) WHERE done_at IS NULL AND failed_at IS NULL;
+        -- Ids are UUIDv7: the order of arrival.
+        CREATE INDEX raw_mails_waiting ON raw_mails (id) WHERE done_at IS NULL AND failed_at IS NULL;
+        CREATE INDEX raw_mails_waiting_attempts ON raw_mails (attempts, id)
+            WHERE done_at IS NULL AND failed_at IS NULL;
         CREATE INDEX raw_mails_quarantined ON raw_mails (id) WHERE failed_at IS NOT NULL;
         CREATE TABLE conversations (
             id uuid PRIMARY KEY,

@@ -9,8 +9,6 @@ from functools import partial
 from typing import Any
 
 from opentelemetry.trace import SpanKind
-from servicekit.database import Database
-from servicekit.telemetry import log, span
 from sqlalchemy.exc import SQLAlchemyError
 
 from mail.domain import base_address, normal_address
@@ -21,6 +19,8 @@ from mail.receiver.smtp import ACCEPTED, TOO_MANY_RECIPIENTS, TROUBLE, UNKNOWN
 from mail.storage import accounts
 from mail.storage.accounts import Account
 from mail.storage.raw_mails import RawMail
+from servicekit.database import Database
+from servicekit.telemetry import log, span
 
 # Threads that hash and write files: their fsyncs are flushed together by the file system.
 WRITERS = 8
@@ -52,9 +52,7 @@ class Intake:
         kept = [answer for answer in answers if not answer.startswith("250-AUTH")]
         return [*kept[:-1], "250-PIPELINING", *kept[-1:]]
 
-    async def handle_RCPT(
-        self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
-    ) -> str:
+    async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: list[str]) -> str:
         answer = await self.recipient(envelope, address)
         ANSWERS.labels("RCPT", answer[:3]).inc()
         return answer
@@ -129,12 +127,12 @@ class Intake:
             try:
                 outcomes = await loop.run_in_executor(self.committer, keep_rows, self.database, mails)
                 self.hint()
-            except Exception as error:
-                outcomes = [error] * len(batch)
-            for (_, outcome), error in zip(batch, outcomes, strict=True):
+            except Exception as unexpected:
+                outcomes = [unexpected] * len(batch)
+            for (_, answered), error in zip(batch, outcomes, strict=True):
                 # The client may have gone meanwhile; it will send the mail again and find it known.
-                if not outcome.done():
-                    outcome.set_result(error)
+                if not answered.done():
+                    answered.set_result(error)
 
     async def handle_exception(self, error: Exception) -> str:
         LOG.error("smtp_command_failed", error=repr(error))

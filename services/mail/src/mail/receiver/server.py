@@ -6,12 +6,11 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from servicekit.process import Loop
-from servicekit.telemetry import log
-
 from mail.config import MailSettings
 from mail.receiver.intake import Intake
 from mail.receiver.smtp import BUSY, LmtpReceiver, Receiver, Room
+from servicekit.process import Loop
+from servicekit.telemetry import log
 
 STOP_POLL_SECONDS = 0.2
 

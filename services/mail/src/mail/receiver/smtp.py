@@ -108,7 +108,7 @@ class Receiver(SMTP):
             await self.answer(await self.verdict(content))
         finally:
             content.release()
-        self._set_post_data_state()
+        self._set_post_data_state()  # type: ignore[no-untyped-call]
         self._reset_timeout()
 
     async def verdict(self, content: "Content") -> str:
@@ -178,7 +178,7 @@ class Content:
         self.held = 0
 
     def joined(self) -> bytes:
-        """The mail without the dots that SMTP adds (RFC 5321, 4.5.2). Only CRLF makes lines, so none can be smuggled."""
+        """The mail without the dots that SMTP adds (RFC 5321, 4.5.2). Only CRLF makes lines: none can be smuggled."""
         self.pieces[-1] = self.pieces[-1].removesuffix(b".\r\n")
         first = self.pieces[0]
         self.pieces[0] = first.removeprefix(b"\r\n.") if first.startswith(b"\r\n.") else first.removeprefix(b"\r\n")

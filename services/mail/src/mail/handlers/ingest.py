@@ -1,0 +1,295 @@
+"""From raw mails to messages: claimed in batches, parsed in parallel, committed together in the order of arrival.
+
+Two lanes, so that mails which take long hold up nobody but each other. A mail's first attempt is made in a batch, with
+a short limit of time. Whatever that did not settle (too slow, the worker died, the database was away) is tried again
+alone, with the full limit, by one thread of a process at a time.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import file_digest
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+from uuid import UUID
+
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from mail.domain import file_key
+from mail.events import message_received
+from mail.files import Files
+from mail.metrics import INGEST_BATCH, INGEST_RETRIES, INGEST_SECONDS, INGESTED, LATENCY, SET_ASIDE
+from mail.parsing.model import Address, Limits, ParsedMail, Unparsable
+from mail.parsing.pool import ParserPool
+from mail.storage import messages, raw_mails
+from mail.storage.messages import Attachment, Conversation, Message
+from mail.storage.tables import RAW_MAILS
+from servicekit.database import Database
+from servicekit.events import claims
+from servicekit.events.outbox import publish
+from servicekit.ids import new_id
+from servicekit.telemetry import current_traceparent, log, span
+
+BATCH = 50
+# Longer than the slowest batch: fifty mails that all use up their first two seconds, on two children.
+LEASE = timedelta(seconds=90)
+FIRST_LIMITS = replace(Limits(), wall_seconds=2)
+FULL_LIMITS = Limits()
+
+LOG = log("mail")
+
+
+@dataclass(frozen=True, slots=True)
+class Readied:
+    """A mail that has been parsed and whose files are durable."""
+
+    raw: Row[Any]
+    conversation: Conversation
+    message: Message
+    attachments: list[Attachment]
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    raw: Row[Any]
+    error: Exception
+
+
+class Ingest:
+    """What one process ingests with; used by several threads."""
+
+    def __init__(
+        self,
+        database: Database,
+        files: Files,
+        parsers: int,
+        first_limits: Limits = FIRST_LIMITS,
+        full_limits: Limits = FULL_LIMITS,
+    ) -> None:
+        self.database, self.files = database, files
+        self.quick, self.patient = ParserPool(parsers, first_limits), ParserPool(1, full_limits)
+        # Twice the children: while one parses a thread's mail, another thread writes the files of its own.
+        self.threads = ThreadPoolExecutor(2 * parsers, thread_name_prefix="parse")
+        self.retrying = threading.Lock()
+
+    def close(self) -> None:
+        self.threads.shutdown()
+        self.quick.close()
+        self.patient.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def ingest_due(ingest: Ingest, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Until nothing is due; how many mails were settled or put back."""
+    count = 0
+    while not stopping():
+        batch = ingest_batch(ingest) + retry_one(ingest)
+        if not batch:
+            break
+        count += batch
+    return count
+
+
+def ingest_batch(ingest: Ingest) -> int:
+    """The next mails that were never tried."""
+    rows = claim(ingest.database, BATCH, tried=False)
+    if rows:
+        INGEST_BATCH.observe(len(rows))
+        with INGEST_SECONDS.labels("parse").time():
+            outcomes = list(ingest.threads.map(lambda row: ready(ingest, row, ingest.quick), rows))
+        settle(ingest.database, outcomes)
+    return len(rows)
+
+
+def retry_one(ingest: Ingest) -> int:
+    if not ingest.retrying.acquire(blocking=False):
+        return 0
+    try:
+        rows = claim(ingest.database, 1, tried=True)
+        settle(ingest.database, [ready(ingest, row, ingest.patient) for row in rows])
+        return len(rows)
+    finally:
+        ingest.retrying.release()
+
+
+def claim(database: Database, rows: int, *, tried: bool) -> list[Row[Any]]:
+    lane = RAW_MAILS.c.attempts > 0 if tried else RAW_MAILS.c.attempts == 0
+    with INGEST_SECONDS.labels("claim").time(), database.transaction() as connection:
+        return claims.claim(connection, RAW_MAILS, rows, LEASE, where=[lane])
+
+
+def ready(ingest: Ingest, raw: Row[Any], parsers: ParserPool) -> Readied | Refused:
+    with span("mail parse", raw.traceparent, size=raw.size), TemporaryDirectory(prefix="guiche-mail-") as folder:
+        try:
+            with ingest.files.on_disk(raw.file_key) as path:
+                parsed = parse(parsers, path, Path(folder))
+            return readied(ingest.files, raw, parsed)
+        except Exception as error:
+            return Refused(raw, error)
+
+
+def parse(parsers: ParserPool, path: Path, folder: Path) -> ParsedMail:
+    """A child that crashes is given a second chance: it may have been ended for what was not this mail's doing."""
+    try:
+        return parsers.parse(path, folder / "1")
+    except Unparsable as error:
+        if error.reason != "CRASHED":
+            raise
+        return parsers.parse(path, folder / "2")
+
+
+def readied(files: Files, raw: Row[Any], parsed: ParsedMail) -> Readied:
+    conversation = conversation_for(raw)
+    message = Message(
+        id=new_id(),
+        conversation_id=conversation.id,
+        raw_mail_id=raw.id,
+        direction="IN",
+        sender_name=parsed.sender.name,
+        sender_email=parsed.sender.email,
+        to_addresses=[written(address) for address in parsed.to],
+        cc_addresses=[written(address) for address in parsed.cc],
+        subject=parsed.subject,
+        text=parsed.text,
+        html=parsed.html,
+        snippet=parsed.snippet,
+        received_at=raw.received_at,
+        date=parsed.date,
+        warnings=list(parsed.warnings),
+        automatic=parsed.automatic,
+    )
+    attachments = [
+        kept_attachment(files, raw.organization_id, message.id, position, attachment)
+        for position, attachment in enumerate(parsed.attachments)
+    ]
+    return Readied(raw, conversation, message, attachments, current_traceparent())
+
+
+def conversation_for(raw: Row[Any]) -> Conversation:
+    """The conversation a mail belongs to: one of its own."""
+    return Conversation(new_id(), raw.account_id, raw.organization_id)
+
+
+def written(address: Address) -> dict[str, str]:
+    return {"name": address.name, "email": address.email}
+
+
+def kept_attachment(files: Files, organization_id: UUID, message_id: UUID, position: int, parsed: Any) -> Attachment:
+    """Durable. Its hash is taken here: the parser's word for it would let a hostile mail claim another's file."""
+    path = Path(parsed.path)
+    with path.open("rb") as content:
+        sha256 = file_digest(content, "sha256").hexdigest()
+    key = file_key(organization_id, sha256)
+    files.put_file(key, path)
+    return Attachment(
+        id=new_id(),
+        message_id=message_id,
+        position=position,
+        file_name=parsed.file_name,
+        content_type=parsed.content_type,
+        size=path.stat().st_size,
+        sha256=sha256,
+        file_key=key,
+        content_id=parsed.content_id,
+        inline=parsed.inline,
+    )
+
+
+def settle(database: Database, outcomes: Sequence[Readied | Refused]) -> None:
+    """One transaction for all: messages with their events, and what becomes of those that are none."""
+    mails = [outcome for outcome in outcomes if isinstance(outcome, Readied)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
+    with INGEST_SECONDS.labels("commit").time(), database.transaction() as connection:
+        stored, unstorable = store(connection, mails)
+        refused += unstorable
+        given_up = [one for one in refused if not put_back(connection, one)]
+    for mail in stored:
+        note_ingested(mail)
+    for one in given_up:
+        note_quarantined(one)
+    INGEST_RETRIES.inc(len(refused) - len(given_up))
+
+
+def store(connection: Connection, mails: Sequence[Readied]) -> tuple[list[Readied], list[Refused]]:
+    """All at once; where the database refuses that, one by one, so that only the culprit stays behind."""
+    try:
+        with connection.begin_nested():
+            return store_all(connection, mails), []
+    except SQLAlchemyError as error:
+        if connection.closed or connection.invalidated:
+            raise
+        if len(mails) == 1:
+            return [], [Refused(mails[0].raw, error)]
+    stored, refused = [], []
+    for mail in mails:
+        good, bad = store(connection, [mail])
+        stored += good
+        refused += bad
+    return stored, refused
+
+
+def store_all(connection: Connection, mails: Sequence[Readied]) -> list[Readied]:
+    """Those that were stored; another worker may have settled some, if this one took longer than its lease."""
+    waiting = raw_mails.lock_waiting(connection, [mail.raw.id for mail in mails])
+    mails = [mail for mail in mails if mail.raw.id in waiting]
+    if not mails:
+        return []
+    messages.add(
+        connection,
+        [mail.conversation for mail in mails],
+        [mail.message for mail in mails],
+        [attachment for mail in mails for attachment in mail.attachments],
+    )
+    events = [message_received(mail.conversation, mail.message) for mail in mails]
+    publish(connection, events, [mail.traceparent for mail in mails])
+    claims.done(connection, RAW_MAILS, [mail.raw.id for mail in mails])
+    return mails
+
+
+def put_back(connection: Connection, refused: Refused) -> bool:
+    """To be tried again; False where that is no use, then it is in quarantine."""
+    if raw_mails.lock_waiting(connection, [refused.raw.id]) == set():
+        return True
+    # The first attempt's limit of time is short; whether a mail is too slow is for the second one to say.
+    slow = isinstance(refused.error, Unparsable) and refused.error.reason == "TIME_LIMIT" and not refused.raw.attempts
+    if isinstance(refused.error, Unparsable) and not slow:
+        claims.failed(connection, RAW_MAILS, refused.raw, refused.error)
+        return False
+    return claims.retry(connection, RAW_MAILS, refused.raw, refused.error)
+
+
+def note_ingested(mail: Readied) -> None:
+    seconds = (datetime.now(UTC) - mail.raw.received_at).total_seconds()
+    INGESTED.inc()
+    LATENCY.observe(max(0.0, seconds))
+    LOG.info(
+        "mail_ingested",
+        messageId=str(mail.message.id),
+        conversationId=str(mail.conversation.id),
+        attachments=len(mail.attachments),
+        warnings=mail.message.warnings,
+        seconds=round(seconds, 3),
+        traceId=mail.traceparent[3:35],
+    )
+
+
+def note_quarantined(refused: Refused) -> None:
+    reason = refused.error.reason if isinstance(refused.error, Unparsable) else "NOT_STORED"
+    SET_ASIDE.labels(reason).inc()
+    LOG.error(
+        "mail_quarantined",
+        rawMailId=str(refused.raw.id),
+        reason=reason,
+        error=str(refused.error)[:500],
+        traceId=refused.raw.traceparent[3:35],
+    )
