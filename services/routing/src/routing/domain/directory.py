@@ -1,0 +1,61 @@
+"""The directory's things, as they are announced."""
+
+from dataclasses import dataclass
+from uuid import UUID
+from zoneinfo import available_timezones
+
+ROLES = ("SUPERVISOR", "APPROVER", "VIEWER", "ADMINISTRATOR")
+
+
+@dataclass(frozen=True)
+class Organization:
+    id: UUID
+    version: int
+    name: str
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class Department:
+    id: UUID
+    version: int
+    organization_id: UUID
+    name: str
+
+
+@dataclass(frozen=True)
+class Level:
+    id: UUID
+    version: int
+    organization_id: UUID
+    department_id: UUID
+    name: str
+    position: int
+
+
+@dataclass(frozen=True)
+class RoleOf:
+    """department_id None: in the whole organization."""
+
+    role: str
+    department_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Attendant:
+    id: UUID
+    version: int
+    organization_id: UUID
+    name: str
+    active: bool
+    level_ids: tuple[UUID, ...]
+    roles: tuple[RoleOf, ...]
+
+
+def is_time_zone(name: str) -> bool:
+    return name in available_timezones()
+
+
+def is_name(name: str) -> bool:
+    """Something to read, in one line."""
+    return bool(name.strip()) and name.isprintable() and len(name) <= 200

@@ -1,0 +1,67 @@
+"""Whether an occurrence opens a ticket, and where."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+# The limits of guiche.ticket.v1.TicketOpening and guiche.publisher.v1.Identity, in characters.
+MAX_SUBJECT = 998
+MAX_SNIPPET = 200
+MAX_ADDRESS = 320
+MAX_NAME = 300
+
+
+class State(StrEnum):
+    NEW = "NEW"
+    # It opened a ticket.
+    ROUTED = "ROUTED"
+    # No rule knew where to: an attendant opens a ticket by hand.
+    WAITING = "WAITING"
+    # It opens none.
+    DISMISSED = "DISMISSED"
+
+
+class Reason(StrEnum):
+    AUTOMATIC = "AUTOMATIC"
+    NO_RULE = "NO_RULE"
+
+
+@dataclass(frozen=True)
+class Occurrence:
+    """One inbound item. id: the message's. sender_address: empty where it names nobody."""
+
+    id: UUID
+    organization_id: UUID
+    account_id: UUID
+    conversation_id: UUID
+    platform: str
+    sender_name: str
+    sender_address: str
+    subject: str
+    snippet: str
+    occurred_at: datetime
+    traceparent: str
+
+
+@dataclass(frozen=True)
+class Place:
+    department_id: UUID
+    level_id: UUID
+    priority: str
+
+
+def state_of(automatic: str) -> tuple[State, Reason | None]:
+    """Where an arriving occurrence begins. A ticket opened by automatic mail would answer it, and so without end."""
+    return (State.DISMISSED, Reason.AUTOMATIC) if automatic else (State.NEW, None)
+
+
+def text(value: str, limit: int) -> str:
+    """Fit for a database and a contract: without NUL, and no longer than that."""
+    return value.replace("\0", "")[:limit]
+
+
+def usable_address(address: str) -> str:
+    """The address, or nothing. A cut one would be somebody else's, and one with control characters is nobody's."""
+    trimmed = address.strip()
+    return trimmed if len(trimmed) <= MAX_ADDRESS and trimmed.isprintable() else ""

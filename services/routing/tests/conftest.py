@@ -1,0 +1,70 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from guiche.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from guiche.routing.v1.session_service_pb2_grpc import SessionServiceStub
+from sqlalchemy import Connection
+
+from routing import api
+from routing.config import RoutingSettings
+from routing.handlers.passwords import Passwords
+from servicekit.database import Database
+from servicekit.rpc.client import Peer
+from servicekit.rpc.server import make_server
+from servicekit.testing import MakeDatabase, rolled_back
+from servicekit.tokens import Keys
+
+from .support import House, build_house
+
+
+@pytest.fixture(scope="session")
+def passwords() -> Passwords:
+    """With the least work argon2 allows, since what is tested is not how slow it is."""
+    return Passwords(memory_kib=8, passes=1)
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase) -> Database:
+    return make_database("routing")
+
+
+@pytest.fixture
+def house(database: Database, passwords: Passwords) -> House:
+    with database.transaction() as connection:
+        return build_house(connection, passwords)
+
+
+@pytest.fixture
+def connection(shared_database: Callable[[str], Database]) -> Iterator[Connection]:
+    yield from rolled_back(shared_database("routing"))
+
+
+@pytest.fixture
+def settings(keys_folder: Path, database: Database) -> RoutingSettings:
+    return RoutingSettings(keys=keys_folder, routing_database_url=database.url)
+
+
+@pytest.fixture
+def gateway(
+    database: Database, keys_of: Callable[[str], Keys], passwords: Passwords, settings: RoutingSettings
+) -> Iterator[Peer]:
+    """The service on a database of its own, and the gateway as its caller."""
+    keys = keys_of("routing")
+    servicers = api.servicers(database, keys, passwords, settings)
+    server, port = make_server(keys, "127.0.0.1:0", servicers, threads=24)
+    server.start()
+    peer = Peer(keys_of("gateway"), "routing", f"127.0.0.1:{port}")
+    yield peer
+    peer.close()
+    server.stop(grace=None).wait()
+
+
+@pytest.fixture
+def session_stub(gateway: Peer) -> SessionServiceStub:
+    return SessionServiceStub(gateway.channel)
+
+
+@pytest.fixture
+def directory_stub(gateway: Peer) -> DirectoryServiceStub:
+    return DirectoryServiceStub(gateway.channel)
