@@ -60,6 +60,13 @@ def children_of(parent: int) -> set[int]:
     return found
 
 
+def reads(pipe: Path, processes: set[int]) -> bool:
+    try:
+        return any(link.resolve() == pipe for process in processes for link in Path(f"/proc/{process}/fd").iterdir())
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def hanging(pool: ParserPool, pipe: Path, folder: Path) -> Iterator[tuple[Future[object], int]]:
     """A parse that has begun to read the pipe, and the pipe's writing end."""
@@ -105,15 +112,40 @@ def test_a_child_knows_nothing_of_its_parents_environment(
         assert b"s3cret" not in Path(f"/proc/{child}/environ").read_bytes()
 
 
-def test_a_child_killed_in_the_middle_costs_only_its_mail(good: Path, pipe: Path, tmp_path: Path) -> None:
-    with ParserPool(1) as pool:
-        with hanging(pool, pipe, tmp_path / "1") as (future, _):
+def test_a_child_killed_from_outside_costs_nothing(good: Path, pipe: Path, tmp_path: Path) -> None:
+    with ParserPool(1) as pool, ThreadPoolExecutor(1) as executor:
+        future = executor.submit(pool.parse, pipe, tmp_path / "1")
+        with pipe.open("wb"):  # kept open to the end: the second child must not find an empty mail
             (child,) = children_of(os.getpid())
             os.kill(child, signal.SIGKILL)
+            wait_until(lambda: reads(pipe, children_of(os.getpid()) - {child}))
+            with pipe.open("wb") as second:
+                second.write(GOOD)
+        assert future.result(DEADLINE_SECONDS).subject == "Oi"
+
+
+def test_a_mail_that_ends_two_children_is_unparsable_and_the_next_one_parses(
+    good: Path, pipe: Path, tmp_path: Path
+) -> None:
+    with ParserPool(1) as pool:
+        with hanging(pool, pipe, tmp_path / "1") as (future, _):
+            (first,) = children_of(os.getpid())
+            os.kill(first, signal.SIGKILL)
+            wait_until(lambda: reads(pipe, children_of(os.getpid()) - {first}))
+            (second,) = children_of(os.getpid())
+            os.kill(second, signal.SIGKILL)
             with pytest.raises(Unparsable) as refused:
                 future.result(DEADLINE_SECONDS)
         assert refused.value.reason == "CRASHED"
         assert pool.parse(good, tmp_path / "2").subject == "Oi"
+
+
+def test_children_that_cannot_start_are_no_fault_of_the_mail(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with ParserPool(1) as pool, pytest.raises(RuntimeError, match="no parser child starts"):
+        pool.parse(good, tmp_path / "1")
 
 
 def test_a_child_that_died_between_mails_is_replaced_unnoticed(good: Path, tmp_path: Path) -> None:

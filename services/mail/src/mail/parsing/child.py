@@ -1,8 +1,8 @@
 """The process that touches hostile bytes: `python -I -m mail.parsing.child LIMITS`.
 
-Reads one JSON line per mail ({"raw", "folder"}) from stdin and answers with one on stdout: {"mail", "retire"}, or
-{"error"} with a reason or "IO". It ends with its stdin, hence with its parent; a mail that outlives the parent is
-ended by the CPU limit and the alarm.
+Says {"ready"} on stdout, then reads one JSON line per mail ({"raw", "folder"}) from stdin and answers each with one:
+{"mail", "retire"}, or {"error"} with a reason or "IO". It ends with its stdin, hence with its parent; a mail that
+outlives the parent is ended by the CPU limit and the alarm.
 """
 
 import gc
@@ -29,6 +29,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     gc.freeze()
+    _send({"ready": True}, answers)
     for count, line in enumerate(sys.stdin.buffer, start=1):
         _limit_time(limits)
         answer = _answer(json.loads(line), limits)

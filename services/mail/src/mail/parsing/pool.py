@@ -22,6 +22,7 @@ __all__ = ["ParserPool", "Unparsable"]
 
 _CHUNK = 1024 * 1024
 _ANSWER_BYTES = 128 * 1024 * 1024  # far above what the limits of a mail's texts allow
+_STARTING_SECONDS = 60
 _ENDING_SECONDS = 5
 
 Child = subprocess.Popen[bytes]
@@ -41,11 +42,20 @@ class ParserPool:
     def parse(self, raw_path: Path, work_folder: Path) -> ParsedMail:
         """Attachments become files in `work_folder`, which is made if missing and stays the caller's to delete.
 
-        Raises Unparsable when this mail cannot be parsed, OSError when files cannot be read or written (which says
-        nothing about the mail), RuntimeError after `close`.
+        Raises Unparsable when this mail cannot be parsed. What says nothing about the mail is no reason to set it
+        aside: OSError when files cannot be read or written, RuntimeError when no child starts or after `close`.
         """
         raw_path.stat()
         work_folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._parse(raw_path, work_folder)
+        except Unparsable as refused:
+            if refused.reason != "CRASHED":
+                raise
+        # Only a mail that ends two children is to blame: one may have been killed for want of memory elsewhere.
+        return self._parse(raw_path, work_folder)
+
+    def _parse(self, raw_path: Path, work_folder: Path) -> ParsedMail:
         child = self._free.get()
         kept: Child | None = None
         try:
@@ -87,7 +97,7 @@ class ParserPool:
 
 def _start(limits: Limits) -> Child:
     """A fresh interpreter, not a fork: forking a process with threads copies locks nobody will release."""
-    return subprocess.Popen(  # noqa: S603 - our own module, and no shell
+    child = subprocess.Popen(  # noqa: S603 - our own module, and no shell
         [sys.executable, "-I", "-W", "ignore", "-m", "mail.parsing.child", json.dumps(asdict(limits))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -95,6 +105,12 @@ def _start(limits: Limits) -> Child:
         env={"LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "1"},
         cwd="/",
     )
+    try:
+        _read_line(child, time.monotonic() + _STARTING_SECONDS)
+    except Unparsable as failed:
+        _end(child)
+        raise RuntimeError(f"no parser child starts: {failed.reason}") from None
+    return child
 
 
 def _end(child: Child | None) -> None:
@@ -110,14 +126,13 @@ def _end(child: Child | None) -> None:
 def _ask(child: Child, raw_path: Path, work_folder: Path, limits: Limits) -> dict[str, Any]:
     request = {"raw": str(raw_path.absolute()), "folder": str(work_folder.absolute())}
     assert child.stdin is not None
-    assert child.stdout is not None
     deadline = time.monotonic() + limits.wall_seconds
     try:
         child.stdin.write(json.dumps(request).encode() + b"\n")
         child.stdin.flush()
     except BrokenPipeError:
         raise Unparsable(_cause_of_death(child)) from None
-    line = _read_line(child, child.stdout.fileno(), deadline)
+    line = _read_line(child, deadline)
     try:
         answer = json.loads(line)
     except (ValueError, RecursionError):
@@ -127,7 +142,9 @@ def _ask(child: Child, raw_path: Path, work_folder: Path, limits: Limits) -> dic
     return answer
 
 
-def _read_line(child: Child, pipe: int, deadline: float) -> bytes:
+def _read_line(child: Child, deadline: float) -> bytes:
+    assert child.stdout is not None
+    pipe = child.stdout.fileno()
     chunks: list[bytes] = []
     size = 0
     poll = select.poll()
@@ -147,7 +164,10 @@ def _read_line(child: Child, pipe: int, deadline: float) -> bytes:
 
 
 def _cause_of_death(child: Child) -> Reason:
-    status = child.wait(_ENDING_SECONDS)
+    try:
+        status = child.wait(_ENDING_SECONDS)
+    except subprocess.TimeoutExpired:
+        return "CRASHED"
     if status in (-signal.SIGXCPU, -signal.SIGALRM):
         return "TIME_LIMIT"
     # Rust and C libraries end the process when memory is refused; Rust's words are stable enough to tell.
