@@ -32,9 +32,11 @@ def create_event_tables() -> None:
             done_at timestamptz,
             failed_at timestamptz
         );
-        -- What is still to be handled, in order; and, per aggregate, whether something stands before it.
-        CREATE INDEX inbox_waiting ON inbox (position) WHERE done_at IS NULL AND failed_at IS NULL;
-        CREATE INDEX inbox_waiting_aggregate ON inbox (aggregate, position) WHERE done_at IS NULL AND failed_at IS NULL;
+        -- What is still to be handled, in order: never tried, tried before; and the first of each aggregate. None of
+        -- the first two can serve the search for the third, so the planner has no wrong one to choose.
+        CREATE INDEX inbox_fresh ON inbox (position) WHERE attempts = 0 AND done_at IS NULL AND failed_at IS NULL;
+        CREATE INDEX inbox_tried ON inbox (position) WHERE attempts > 0 AND done_at IS NULL AND failed_at IS NULL;
+        CREATE INDEX inbox_first ON inbox (aggregate, position) WHERE done_at IS NULL AND failed_at IS NULL;
         CREATE INDEX inbox_failed ON inbox (position) WHERE failed_at IS NOT NULL AND done_at IS NULL;
         CREATE INDEX inbox_done ON inbox (done_at) WHERE done_at IS NOT NULL;
         CREATE TABLE requests (
