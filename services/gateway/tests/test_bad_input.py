@@ -41,6 +41,8 @@ QUERIES = {
     "/api/v1/tickets?status=UNSPECIFIED": (400, "INVALID_REQUEST", "?status", "INVALID_VALUE"),
     "/api/v1/tickets?status=OPEN&status=OPEN": (400, "INVALID_REQUEST", "?status", "REPEATED_UNIQUE"),
     "/api/v1/tickets?view=ALL": (400, "INVALID_REQUEST", "?view", "INVALID_VALUE"),
+    "/api/v1/tickets?view=": (400, "INVALID_REQUEST", "?view", "INVALID_VALUE"),
+    "/api/v1/tickets?levelId=": (400, "INVALID_REQUEST", "?levelId", "STRING_UUID"),
     "/api/v1/tickets?departmentId=1": (400, "INVALID_REQUEST", "?departmentId", "STRING_UUID"),
     "/api/v1/tickets?pageToken=" + "x" * 1001: (400, "INVALID_REQUEST", "?pageToken", "STRING_MAX_LEN"),
     "/api/v1/tickets?view=%FF": (400, "INVALID_REQUEST", None, None),
@@ -84,6 +86,7 @@ BODIES: list[tuple[bytes, int, str, str | None, str | None]] = [
     (b'{"ticketId": "x"}', 400, "UNKNOWN_FIELD", "/ticketId", "UNKNOWN_FIELD"),
     (b'{"a/b~c": 1}', 400, "UNKNOWN_FIELD", "/a~1b~0c", "UNKNOWN_FIELD"),
     (b'{"etag": 1}', 400, "INVALID_REQUEST", "/etag", "WRONG_TYPE"),
+    (b'{"etag": null}', 400, "INVALID_REQUEST", "/etag", "WRONG_TYPE"),
     (b'{"etag": true}', 400, "INVALID_REQUEST", "/etag", "WRONG_TYPE"),
     (b'{"etag": ["x"]}', 400, "INVALID_REQUEST", "/etag", "WRONG_TYPE"),
     (b'{"etag": {}}', 400, "INVALID_REQUEST", "/etag", "WRONG_TYPE"),
@@ -113,7 +116,7 @@ def test_a_long_body_without_a_length_is_refused_as_well(client: httpx.Client, w
 @pytest.mark.parametrize(
     ("headers", "status", "code", "pointer"),
     [
-        ({"If-Match": "7"}, 400, "INVALID_REQUEST", "If-Match"),
+        ({"If-Match": '"7'}, 400, "INVALID_REQUEST", "If-Match"),
         ({"If-Match": '"1", "2"'}, 400, "INVALID_REQUEST", "If-Match"),
         ({"If-Match": '""'}, 400, "INVALID_REQUEST", "If-Match"),
         ({"If-Match": '"' + "x" * 101 + '"'}, 400, "INVALID_REQUEST", "If-Match"),

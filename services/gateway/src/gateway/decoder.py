@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qsl
 
+from buf.validate import validate_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
@@ -22,7 +23,7 @@ RANGES = {FieldDescriptor.TYPE_INT32: 2**31, FieldDescriptor.TYPE_INT64: 2**63}
 
 
 def read_query(raw: bytes | str, message: Message, fields: Iterable[FieldDescriptor]) -> None:
-    """Sets the fields that the query string names, by their JSON names. An empty value is as none."""
+    """Sets the fields that the query string names, by their JSON names."""
     known = {field.json_name: field for field in fields}
     for name, values in split_query(raw).items():
         if name not in known:
@@ -60,8 +61,6 @@ def fill(message: Message, fields: Iterable[FieldDescriptor], values: dict[str, 
             detail = f"There is no field {brief(name)} here."
             raise UnknownField(detail, pointer(name[:MAX_ECHO]), "UNKNOWN_FIELD", allowed=sorted(known))
         field = known[name]
-        if value is None:
-            continue  # proto3's JSON mapping: null is as leaving the field out.
         if field.is_repeated and not isinstance(value, list):
             raise wrong_type(pointer(name), "a list")
         if field.is_repeated:
@@ -117,9 +116,9 @@ def assign(message: Message, field: FieldDescriptor, values: list[Any]) -> None:
 
 def read_text(field: FieldDescriptor, value: str, place: str) -> Any:
     if field.type == FieldDescriptor.TYPE_STRING:
-        return string(value, place)
+        return string(field, value, place)
     if field.enum_type is not None:
-        return enum_number(field, value, place) if value else 0
+        return enum_number(field, value, place)
     if field.type == FieldDescriptor.TYPE_BOOL:
         return boolean(value, place)
     return integer(field, value, place)
@@ -133,7 +132,7 @@ def read_json(field: FieldDescriptor, value: Any, place: str) -> Any:
         return integer(field, str(expect(value, int, place, "a whole number")), place)
     text = expect(value, str, place, "text")
     if field.type == FieldDescriptor.TYPE_STRING:
-        return string(text, place)
+        return string(field, text, place)
     return enum_number(field, text, place) if field.enum_type is not None else integer(field, text, place)
 
 
@@ -143,7 +142,9 @@ def expect(value: Any, kind: type, place: str, words: str) -> Any:
     return value
 
 
-def string(value: str, place: str) -> str:
+def string(field: FieldDescriptor, value: str, place: str) -> str:
+    if not value and field.GetOptions().Extensions[validate_pb2.field].string.uuid:
+        raise BadInput("It must be an id; to say nothing, leave it out.", place, "STRING_UUID")
     # JSON can spell half a character as "\ud800", which no UTF-8 and so no message can hold.
     if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
         raise BadInput("The text holds half a character.", place)

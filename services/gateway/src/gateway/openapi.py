@@ -43,13 +43,13 @@ PARAMETERS = {
     "csrf": {
         "name": "X-Guiche-CSRF",
         "in": "header",
-        "schema": {"type": "string", "enum": ["1"]},
-        "description": "Needed where the cookie signs the request in, else CSRF_HEADER_MISSING.",
+        "schema": {"type": "string"},
+        "description": "1. Needed where the cookie signs the request in, else CSRF_HEADER_MISSING.",
     },
     "ifMatch": {
         "name": "If-Match",
         "in": "header",
-        "schema": {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]{1,100}")$'},
+        "schema": {"type": "string", "pattern": r'^((W/)?"[!#-~]{1,100}"|[!#-+\--~]{1,100})$'},
         "description": "The etag of the state that was seen; another one is refused as STALE. As etag in the body.",
     },
     "idempotencyKey": {

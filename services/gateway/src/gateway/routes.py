@@ -16,7 +16,8 @@ from gateway.gate import Gate, record_of, sign_in_of_request
 from gateway.problems import camel
 
 View = Callable[..., Response]
-ETAG = re.compile(r'(?:W/)?"([!#-~]+)"')
+# In quotes as RFC 9110 has it, or bare as people write it by hand; a list is refused for its comma.
+ETAG = re.compile(r"""(?:W/)?"([!#-~]+)"|([!#-+\--~]+)""")
 KEY = re.compile(r"[!-~]{1,100}")
 
 
@@ -107,7 +108,7 @@ def if_match(value: str) -> str:
     found = ETAG.fullmatch(value)
     if not found:
         raise BadInput('If-Match must be * or one etag in quotes, e.g. "3".', "If-Match")
-    return found[1]
+    return found[1] or found[2]
 
 
 def response(route: Route, result: Message) -> Response:

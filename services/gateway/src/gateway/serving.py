@@ -20,7 +20,7 @@ MAX_CONNECTIONS = 20_000
 
 def serve_granian() -> None:
     """Until a signal. One worker: a process has one hub, one port for its metrics, and is multiplied from outside."""
-    settings = Settings()  # type: ignore[call-arg]  # from the environment
+    settings = Settings()
     Granian(
         "gateway.serving:application",
         factory=True,
@@ -37,7 +37,7 @@ def serve_granian() -> None:
 
 def application() -> Edge:
     """Called by granian in the process that serves."""
-    settings = Settings()  # type: ignore[call-arg]  # from the environment
+    settings = Settings()
     telemetry.start("gateway", settings.otlp_endpoint, settings.log_level)
     return build(settings, beside=[watching(settings)]).asgi
 

@@ -108,7 +108,7 @@ def bound(view: Callable[[Gate], Response], path: str, gate: Gate) -> Callable[[
 
 def login(gate: Gate) -> Response:
     values = body()
-    session = values.pop("session", None) or "TOKEN"
+    session = values.pop("session", "TOKEN")
     if session not in SESSIONS:
         raise BadInput(f"It must be one of {', '.join(SESSIONS)}.", "/session", allowed=SESSIONS)
     asked = session_service_pb2.SignInRequest()

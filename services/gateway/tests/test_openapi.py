@@ -1,0 +1,65 @@
+"""The OpenAPI document."""
+
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from gateway import comments, openapi
+from gateway.contract import routes
+from gateway.problems import REASONS, TITLES
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    return openapi.document(comments.read(openapi.GENERATOR))
+
+
+def test_the_committed_document_is_what_the_contracts_say() -> None:
+    assert openapi.TARGET.read_text(encoding="utf-8") == openapi.rendered(), "run: python -m gateway.openapi"
+
+
+def test_the_document_is_valid(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+def test_every_operation_says_how_it_fails_and_who_may_call_it(document: dict[str, Any]) -> None:
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    assert len(operations) == len(routes()) + 5
+    assert len({operation["operationId"] for operation in operations}) == len(operations)
+    for operation in operations:
+        assert {"400", "429", "500", "503"} <= set(operation["responses"])
+        assert operation["description"]
+        assert operation["security"] in ([{"bearer": []}, {"cookie": []}], [{}])
+
+
+def test_comments_and_limits_of_the_contracts_are_in_the_document(document: dict[str, Any]) -> None:
+    listed = document["paths"]["/api/v1/tickets"]["get"]
+    assert listed["description"] == "The tickets the attendant may see, newest activity first."
+    parameters = {parameter["name"]: parameter for parameter in listed["parameters"]}
+    assert parameters["pageSize"]["schema"] == {"type": "integer", "format": "int32", "minimum": 0, "maximum": 100}
+    assert parameters["departmentId"]["schema"] == {"type": "string", "format": "uuid"}
+    status = parameters["status"]["schema"]
+    assert (status["maxItems"], status["uniqueItems"]) == (10, True)
+    assert "UNSPECIFIED" not in status["items"]["enum"]
+    assert "CREATED_OR_OPEN" in status["items"]["enum"]
+
+
+def test_a_request_body_holds_what_is_not_in_the_path_and_nothing_else(document: dict[str, Any]) -> None:
+    body = document["components"]["schemas"]["StartTicketRequest"]
+    assert set(body["properties"]) == {"etag", "requestId"}
+    assert body["properties"]["etag"]["maxLength"] == 100
+    assert body["additionalProperties"] is False
+    assert "required" not in body
+
+
+def test_every_property_of_an_answer_is_required_and_absent_messages_are_null(document: dict[str, Any]) -> None:
+    ticket = document["components"]["schemas"]["Ticket"]
+    assert ticket["required"] == list(ticket["properties"])
+    assert ticket["properties"]["holder"]["anyOf"] == [{"$ref": "#/components/schemas/Reference"}, {"type": "null"}]
+    assert ticket["properties"]["openedAt"] == {"type": ["string", "null"], "format": "date-time"}
+    assert document["components"]["schemas"]["Attachment"]["properties"]["size"]["type"] == "string"
+
+
+def test_every_status_of_a_problem_has_a_title() -> None:
+    assert {status for status, _ in REASONS.values()} <= set(TITLES)
