@@ -1,0 +1,85 @@
+"""The whole system on real parts, as `make up` runs it, seen only from outside: HTTP, SMTP, a browser, signals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from e2e_support import Browser, Collector, System
+from playwright.sync_api import sync_playwright
+
+from all_in_one.environment import free_ports
+from localservers.browser import chromium
+from localservers.postgres import Postgres
+from localservers.rabbitmq import RabbitMQ
+from servicekit.testing import eventually
+
+CHROMIUM = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def collector() -> Iterator[Collector]:
+    with Collector() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[System]:
+    data = tmp_path_factory.mktemp("guiche")
+    port, smtp_port, *_ = free_ports(2)
+    (first_watch,) = free_ports(1)
+    environment = {
+        **os.environ,
+        "GUICHE_DATA": str(data),
+        "GUICHE_PORT": str(port),
+        "GUICHE_SMTP_PORT": str(smtp_port),
+        "GUICHE_FIRST_WATCH_PORT": str(first_watch),
+        "GUICHE_OTLP_ENDPOINT": collector.address,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",
+    }
+    log = (data / "up.log").open("wb")
+    supervisor = subprocess.Popen(
+        [sys.executable, "-m", "all_in_one", "serve"], env=environment, stdout=log, stderr=log
+    )
+    try:
+        told = eventually(lambda: started(data, supervisor), seconds=120)
+        yield System(data, told)
+    finally:
+        supervisor.send_signal(signal.SIGTERM)
+        supervisor.wait(timeout=60)
+
+
+def started(data: Path, supervisor: "subprocess.Popen[bytes]") -> dict[str, object] | None:
+    assert supervisor.poll() is None, (data / "up.log").read_text()[-4000:]
+    file = data / "up.json"
+    return json.loads(file.read_text()) if file.exists() else None
+
+
+@pytest.fixture(scope="session")
+def chromium_browser() -> Iterator[object]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(chromium()), args=CHROMIUM)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browser(chromium_browser: object, system: System) -> Iterator[Browser]:
+    opened = Browser(chromium_browser, system)
+    yield opened
+    opened.close()
+
+
+__all__ = ["Postgres", "RabbitMQ"]

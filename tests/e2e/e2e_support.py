@@ -1,0 +1,177 @@
+"""Hands and eyes of the end-to-end tests."""
+
+import gzip
+import json
+import smtplib
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from playwright.sync_api import Page
+
+from servicekit.testing import eventually
+
+PASSWORD = "guiche"
+
+
+@dataclass(frozen=True)
+class System:
+    """A running Guichê. told: what its supervisor wrote into up.json."""
+
+    data: Path
+    told: dict[str, Any]
+
+    @property
+    def base(self) -> str:
+        return f"http://localhost:{self.told['port']}"
+
+    def client(self, username: str) -> httpx.Client:
+        """Signed in, by bearer token."""
+        client = httpx.Client(base_url=f"{self.base}/api/v1", timeout=20)
+        answer = client.post("/auth:login", json={"username": username, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        client.headers["Authorization"] = f"Bearer {answer.json()['accessToken']}"
+        return client
+
+    def send(
+        self, mail: EmailMessage | bytes, to: str = "atendimento@demo.guiche", sender: str = "cliente@exemplo.com"
+    ) -> None:
+        raw = mail if isinstance(mail, bytes) else mail.as_bytes()
+        with smtplib.SMTP("127.0.0.1", self.told["smtpPort"], timeout=60) as smtp:
+            smtp.sendmail(sender, [to], raw)
+
+    def pids(self, name: str) -> int:
+        """The process as it is now: the supervisor starts one anew that was killed."""
+        for process in Path("/proc").iterdir():
+            if process.name.isdigit() and self.is_mine(process, name):
+                return int(process.name)
+        return 0
+
+    def is_mine(self, process: Path, name: str) -> bool:
+        service, _, kind = name.partition("-")
+        try:
+            words = (process / "cmdline").read_bytes().split(b"\0")
+            environ = (process / "environ").read_bytes()
+        except OSError:
+            return False
+        wanted = [b"-m", service.encode(), *([kind.encode()] if kind else [])]
+        return words[1 : 1 + len(wanted)] == wanted and f"GUICHE_DATA={self.data}".encode() in environ.split(b"\0")
+
+
+def letter(
+    subject: str, text: str = "Olá, preciso de ajuda.", sender: str = "Maria Cliente <maria@exemplo.com>"
+) -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"] = sender
+    mail["To"] = "atendimento@demo.guiche"
+    mail["Subject"] = subject
+    mail["Message-ID"] = f"<{uuid4()}@exemplo.com>"
+    mail["Date"] = "Mon, 09 Mar 2026 12:00:00 -0300"
+    mail.set_content(text)
+    return mail
+
+
+def all_tickets(client: httpx.Client, **query: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    token = ""
+    while True:
+        answer = client.get("/tickets", params={"pageSize": "100", "pageToken": token, **query})
+        assert answer.status_code == 200, answer.text
+        found.extend(answer.json()["tickets"])
+        token = answer.json()["nextPageToken"]
+        if not token:
+            return found
+
+
+def about(client: httpx.Client, subject: str) -> list[dict[str, Any]]:
+    return [ticket for ticket in all_tickets(client) if ticket["subject"] == subject]
+
+
+def arrives(client: httpx.Client, subject: str, seconds: float = 20) -> dict[str, Any]:
+    return eventually(lambda: about(client, subject), seconds)[0]
+
+
+class Browser:
+    """One person's browser windows, each signed in as somebody, with a clean profile."""
+
+    def __init__(self, chromium: Any, system: System) -> None:
+        self.chromium = chromium
+        self.system = system
+        self.contexts: list[Any] = []
+        self.complaints: list[str] = []
+
+    def page(self, username: str, width: int = 1440, height: int = 900) -> Page:
+        context = self.chromium.new_context(viewport={"width": width, "height": height}, locale="pt-BR")
+        self.contexts.append(context)
+        page: Page = context.new_page()
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(self.system.base)
+        page.get_by_test_id("sign-in-name").fill(username)
+        page.get_by_test_id("sign-in-password").fill(PASSWORD)
+        page.get_by_test_id("sign-in-submit").click()
+        page.get_by_test_id("status-CREATED_OR_OPEN").first.wait_for(state="attached")
+        return page
+
+    def close(self) -> None:
+        for context in self.contexts:
+            context.close()
+
+
+class Collector:
+    """Receives traces as any OTLP collector does."""
+
+    def __init__(self) -> None:
+        self.spans: list[tuple[str, str]] = []
+        collector = self
+
+        class Receiver(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if self.headers.get("Content-Encoding") == "gzip":
+                    body = gzip.decompress(body)
+                collector.take(ExportTraceServiceRequest.FromString(body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
+        self.address = f"http://127.0.0.1:{self.server.server_port}/v1/traces"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    def take(self, request: ExportTraceServiceRequest) -> None:
+        for resource in request.resource_spans:
+            service = next(a.value.string_value for a in resource.resource.attributes if a.key == "service.name")
+            for scope in resource.scope_spans:
+                self.spans.extend((span.trace_id.hex(), f"{service}: {span.name}") for span in scope.spans)
+
+    def names_of(self, trace_id: str) -> set[str]:
+        return {name for found, name in list(self.spans) if found == trace_id}
+
+    def traces_with(self, *parts: str) -> Iterable[str]:
+        return [
+            trace
+            for trace in {t for t, _ in list(self.spans)}
+            if all(any(p in n for n in self.names_of(trace)) for p in parts)
+        ]
+
+    def __enter__(self) -> "Collector":
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+__all__ = ["json"]
