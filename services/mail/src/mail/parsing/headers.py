@@ -13,7 +13,6 @@ _FIELD_NAME = re.compile(rb"([!-9;-~]{1,200})[ \t]*+:")
 # Possessive, for ordinary repetitions would remember each of a million folds to come back to it.
 _FIELD = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 _LINE = re.compile(rb"[^\n]*+\n?")
-_BLANK = re.compile(rb"\r?\n(?=\r?\n|\Z)")
 _FOLD = re.compile(r"\r?\n[ \t]*|\r")
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([QqBb])\?((?:[^?]|\?(?!=))*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)[ \t]+(?==\?[^?\s]{1,60}\?[QqBb]\?)")
@@ -54,8 +53,12 @@ def scan(raw: bytes, start: int, end: int, limit: int, *, skip_bad_lines: bool) 
         position = spans[-1][2] if spans and spans[-1][2] > position else _end_of(_LINE, raw, position, stop)
     if position >= end:
         return Block(_sliced(raw, spans), end, False)
-    blank = _BLANK.search(raw, position - 1, end)
-    return Block(_sliced(raw, spans), _end_of(_LINE, raw, blank.end(), end) if blank else end, True)
+    return Block(_sliced(raw, spans), _after_blank_line(raw, max(position - 1, start), end), True)
+
+
+def _after_blank_line(raw: bytes, start: int, end: int) -> int:
+    blanks = ((raw.find(blank, start, end), len(blank)) for blank in (b"\n\n", b"\n\r\n"))
+    return min((found + length for found, length in blanks if found >= 0), default=end)
 
 
 def _end_of(pattern: re.Pattern[bytes], raw: bytes, start: int, end: int) -> int:

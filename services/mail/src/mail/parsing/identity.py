@@ -47,7 +47,7 @@ def header_references(raw: bytes) -> tuple[str, ...]:
 
 
 def _fields(raw: bytes) -> list[tuple[str, bytes]]:
-    return scan(raw, 0, len(raw), _LOOKED_AT, skip_bad_lines=True).fields
+    return scan(raw, 0, min(len(raw), _LOOKED_AT), _LOOKED_AT, skip_bad_lines=True).fields
 
 
 def message_id_of(fields: list[tuple[str, bytes]]) -> str:
