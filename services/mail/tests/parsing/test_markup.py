@@ -130,6 +130,25 @@ def test_no_html_comes_out_that_acts_or_loads(html: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "html",
+    [
+        '<p>a<img src="cid:logo@a"><img src="//a.example/p.png" style="color:red"></p>',
+        '<a href="https://a.example/?a=1&b=2">x</a>&lt;script&gt;',
+        "<div>" * 3_000 + "&lt;b&gt; &amp;amp; x",
+    ],
+    ids=["images", "escapes", "tangled"],
+)
+def test_cleaning_twice_changes_nothing(html: str) -> None:
+    cleaned = markup.clean(html, KNOWN)
+    assert markup.clean(cleaned, KNOWN) == cleaned
+
+
+def test_text_of_too_many_ampersands_is_cleaned_in_linear_time() -> None:
+    cleaned = markup.clean("&" * 1_000_000, {})
+    assert markup.clean(cleaned, {}).count("&amp;") == 1_000_000
+
+
+@pytest.mark.parametrize(
     ("html", "text"),
     [
         ("<p>Bom <b>dia</b>,</p><p>tudo&nbsp;bem?</p>", "Bom dia,\n\ntudo bem?"),

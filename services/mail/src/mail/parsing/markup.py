@@ -70,7 +70,10 @@ _EMPTY_LINES = re.compile(r"\n[ \t]*(?:\n[ \t]*)+\n")
 
 def clean(html: str, content_ids: Mapping[str, str]) -> str:
     """`content_ids` maps the lower-cased content ids of the mail's own parts to themselves as written; images of
-    other mails and of data: addresses are dropped, remote ones wait in data-remote-src until somebody asks."""
+    other mails and of data: addresses are dropped, remote ones wait in data-remote-src until somebody asks. What
+    `is_tangled` becomes its text. Cleaning what was cleaned changes nothing."""
+    if is_tangled(html):
+        return from_text(without_tags(html))
 
     def keep(tag: str, attribute: str, value: str) -> str | None:
         if attribute == "src":

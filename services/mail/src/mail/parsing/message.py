@@ -156,7 +156,6 @@ def _html(raw: bytes, part: Part, room: int, content_ids: dict[str, str], warnin
     source = _text(raw, part, room, warnings)
     if markup.is_tangled(source):
         warnings.add("HTML_TANGLED")
-        return _fitting(markup.without_tags(source), room, markup.from_text, warnings)
     return _fitting(source, room, lambda html: markup.clean(html, content_ids), warnings)
 
 
