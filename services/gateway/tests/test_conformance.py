@@ -8,6 +8,7 @@ from uuid import uuid4
 import hypothesis
 import pytest
 import schemathesis
+from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from gateway import openapi
 from gateway.testing import Running, World, keys_in, neighbours, serving, settings_for
@@ -46,5 +47,7 @@ def conforming(keys_folder: Path, conforming_world: World) -> Iterator[Running]:
 def test_every_operation_keeps_to_the_document(case: Any, conforming: Running, conforming_world: World) -> None:
     headers = conforming_world.headers(str(uuid4()))
     response = case.call(base_url=conforming.url, headers=headers)
-    case.validate_response(response)
+    # That a header and the body's field of the same meaning must agree is more than a schema can say.
+    contradicts = response.status_code == 400 and "differ." in response.text
+    case.validate_response(response, excluded_checks=[positive_data_acceptance] if contradicts else [])
     assert response.status_code != 500

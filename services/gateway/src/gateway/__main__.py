@@ -1,0 +1,3 @@
+from gateway.serving import serve_granian
+
+serve_granian()
