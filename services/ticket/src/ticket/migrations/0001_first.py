@@ -49,7 +49,9 @@ def upgrade() -> None:
             ) STORED,
             CHECK (status <> 'STARTED' OR holder_id IS NOT NULL)
         );
-        -- A page is, per queue and status, the newest few; the counts are the same index without the tail.
+        -- A page is the newest few per queue, or per queue and status; the latter's index also gives the counts.
+        CREATE INDEX tickets_queue_newest ON tickets (queue_key, last_activity_at DESC, id DESC) WHERE status <> 'CLOSED';
+        CREATE INDEX tickets_level_newest ON tickets (level_id, last_activity_at DESC, id DESC) WHERE status <> 'CLOSED';
         CREATE INDEX tickets_queue ON tickets (queue_key, status, last_activity_at DESC, id DESC) WHERE status <> 'CLOSED';
         CREATE INDEX tickets_level ON tickets (level_id, status, last_activity_at DESC, id DESC) WHERE status <> 'CLOSED';
         CREATE INDEX tickets_holder ON tickets (holder_id, last_activity_at DESC, id DESC)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
-from ticket.domain.verbs import Status
+from ticket.domain.verbs import LIVE, Status
 from ticket.domain.visibility import Viewer, queue_keys
 from ticket.storage.tickets import ID, TICKETS, named_tickets
 
@@ -35,35 +35,38 @@ def _bound(sql: str) -> Any:
     )
 
 
-# Per queue (or level) and status, the index holds the tickets in the wanted order: a page is the newest few of each,
-# merged. Its cost depends on how many queues somebody sees, never on how many tickets there are.
-PAGE = _bound("""
-    SELECT id FROM (
-        SELECT page.id, page.last_activity_at
-        FROM unnest(CAST(:keys AS text[])) AS q(key) CROSS JOIN unnest(CAST(:statuses AS text[])) AS s(status)
-        CROSS JOIN LATERAL (
-            SELECT id, last_activity_at FROM tickets
-            WHERE queue_key = q.key AND status = s.status AND status <> 'CLOSED' AND (last_activity_at, id) < (:at, :id)
-            ORDER BY last_activity_at DESC, id DESC LIMIT :size
-        ) page
-        UNION
-        SELECT page.id, page.last_activity_at
-        FROM (
-            SELECT level_id, status FROM unnest(CAST(:whole AS uuid[])) AS w(level_id)
-            CROSS JOIN unnest(CAST(:statuses AS text[])) AS s(status)
-            UNION
-            SELECT level_id, 'APPROVAL' FROM unnest(CAST(:approvals AS uuid[])) AS p(level_id)
-            WHERE 'APPROVAL' = ANY(CAST(:statuses AS text[]))
-        ) AS place
-        CROSS JOIN LATERAL (
-            SELECT id, last_activity_at FROM tickets
-            WHERE level_id = place.level_id AND status = place.status AND status <> 'CLOSED'
-                AND (last_activity_at, id) < (:at, :id)
-            ORDER BY last_activity_at DESC, id DESC LIMIT :size
-        ) page
-    ) AS found
-    ORDER BY last_activity_at DESC, id DESC LIMIT :size
-""")
+# The newest few tickets of one place, a position in that order onwards: a short read of an index in the wanted order.
+NEWEST = """
+    CROSS JOIN LATERAL (
+        SELECT id, last_activity_at FROM tickets
+        WHERE {place} AND status <> 'CLOSED' AND (last_activity_at, id) < (:at, :id)
+        ORDER BY last_activity_at DESC, id DESC LIMIT :size
+    ) AS page"""
+APPROVALS = "unnest(CAST(:approvals AS uuid[])) AS p(level_id)" + NEWEST.format(
+    place="level_id = p.level_id AND status = 'APPROVAL' AND 'APPROVAL' = ANY(CAST(:statuses AS text[]))"
+)
+
+
+def _page(queues: str, levels: str, place: str) -> Any:
+    """The newest of every queue and of every level seen as a whole, merged.
+
+    The cost depends on how many places somebody sees, never on how many tickets there are.
+    """
+    parts = [
+        queues + NEWEST.format(place="queue_key = q.key" + place),
+        levels + NEWEST.format(place="level_id = w.level_id" + place),
+        APPROVALS,
+    ]
+    union = " UNION ".join(f"SELECT page.id, page.last_activity_at FROM {part}" for part in parts)  # noqa: S608
+    order = "ORDER BY last_activity_at DESC, id DESC LIMIT :size"
+    return _bound(f"SELECT id FROM ({union}) AS found {order}")  # noqa: S608  # of constants
+
+
+QUEUES = "unnest(CAST(:keys AS text[])) AS q(key)"
+WHOLE = "unnest(CAST(:whole AS uuid[])) AS w(level_id)"
+STATUSES = " CROSS JOIN unnest(CAST(:statuses AS text[])) AS s(status)"
+PAGE_OF_ALL = _page(QUEUES, WHOLE, "")
+PAGE_OF_STATUSES = _page(QUEUES + STATUSES, WHOLE + STATUSES, " AND status = s.status")
 
 MINE = text("""
     SELECT id FROM tickets
@@ -111,7 +114,8 @@ def page(
         levels = levels if wanted.levels is None else levels & wanted.levels
         ids = connection.scalars(MINE, {"me": viewer.attendant_id, "levels": sorted(levels), **limits}).all()
     else:
-        ids = connection.scalars(PAGE, {**places(viewer, wanted.levels), **limits}).all()
+        query = PAGE_OF_ALL if set(wanted.statuses) == set(LIVE) else PAGE_OF_STATUSES
+        ids = connection.scalars(query, {**places(viewer, wanted.levels), **limits}).all()
     if not ids:
         return []
     order = (TICKETS.c.last_activity_at.desc(), TICKETS.c.id.desc())
