@@ -14,7 +14,7 @@ from servicekit.events.relay import Delivery, relay
 from servicekit.process import Loop, Service, api, run
 
 S = TypeVar("S", bound=Settings)
-Commands = Callable[[argparse._SubParsersAction[argparse.ArgumentParser]], None]
+Commands = Callable[["argparse._SubParsersAction[argparse.ArgumentParser]"], None]
 
 
 def event_loops(service: Service, delivery: Delivery) -> list[Loop]:
