@@ -36,9 +36,11 @@ INBOX_SECONDS = Histogram(
 
 def start(service: str, otlp_endpoint: str, log_level: str, file: TextIO | None = None) -> None:
     """Once per process, before anything is traced or logged. file: where the log goes; else standard error."""
-    if otlp_endpoint and not isinstance(trace.get_tracer_provider(), TracerProvider):
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        # Also where no trace is exported: the ids are in logs and problems, and lead from one to the other.
         provider = TracerProvider(resource=Resource.create({"service.name": f"guiche-{service}"}))
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
+        if otlp_endpoint:
+            provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=otlp_endpoint)))
         trace.set_tracer_provider(provider)
     structlog.configure(
         processors=[

@@ -326,21 +326,21 @@ def subscribe(
     """Calls callback(type, payload, traceparent) for each event from now on, until told to stop.
 
     The queue lives as long as the connection, so events are missed while there is none: lost() is called each time a
-    connection stands after the first one had ended.
+    connection stands after there was none, also where the broker came later than the subscriber.
     """
     broker = Trouble(log("subscriber"), "broker")
-    connections = 0
+    missed = False
     while not stop.is_set():
         try:
             with connected(url) as connection:
                 listen(connection.channel(), types, callback)
                 broker.over()
-                if connections:
+                if missed:
                     lost()
-                connections += 1
                 while not stop.is_set():
                     connection.process_data_events(time_limit=0.2)
         except BROKER_ERRORS as error:
+            missed = True
             stop.wait(broker.met(error))
 
 
