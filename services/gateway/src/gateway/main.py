@@ -11,6 +11,7 @@ from gateway.grants import Grants
 from gateway.limits import Limiter
 from gateway.pages import View
 from gateway.push.hub import Hub
+from gateway.push.source import subscribed
 from gateway.push.stream import Stream
 from gateway.web import make_flask
 from servicekit.rpc.client import Peer
@@ -46,5 +47,7 @@ def build(settings: Settings, extra: Mapping[str, View] | None = None, beside: S
     gate = Gate(peers, authenticator, Grants(peers["ticket"]), limit)
     hub = Hub(settings.push_connections)
     flask = make_flask(gate, settings.web_dist, settings.downloads, extra or {})
-    edge = Edge(settings, flask, Stream(hub, authenticator, peers["ticket"]), beside)
+    # Without a broker, in the all-in-one process, whoever delivers the events calls hub.publish.
+    sources = [subscribed(settings.rabbitmq_url, hub)] if settings.rabbitmq_url else []
+    edge = Edge(settings, flask, Stream(hub, authenticator, peers["ticket"]), [*sources, *beside])
     return App(edge, hub, peers)
