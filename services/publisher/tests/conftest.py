@@ -2,13 +2,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from guiche.publisher.v1.publisher_service_pb2_grpc import PublisherServiceStub
+from sqlalchemy import Connection
+
 from publisher import api
 from servicekit.database import Database
 from servicekit.rpc.client import Peer
 from servicekit.rpc.server import make_server
 from servicekit.testing import MakeDatabase, rolled_back
 from servicekit.tokens import Keys
-from sqlalchemy import Connection
 
 
 @pytest.fixture

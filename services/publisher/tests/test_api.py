@@ -9,13 +9,14 @@ import pytest
 from guiche.publisher.v1.publisher_pb2 import IDENTITY_KIND_EMAIL, Identity, IdentityKind
 from guiche.publisher.v1.publisher_service_pb2 import IdentifyPublishersRequest
 from guiche.publisher.v1.publisher_service_pb2_grpc import PublisherServiceStub
+from sqlalchemy import Table, func, select
+
 from publisher.storage import IDENTITIES, PUBLISHERS
 from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.events.outbox import OUTBOX
 from servicekit.rpc.client import Peer
 from servicekit.tokens import Keys
-from sqlalchemy import Table, func, select
 
 HERE = str(uuid4())
 

@@ -1,4 +1,5 @@
 import pytest
+
 from publisher.domain import MAX_NAME, name_of, normalised, unusable
 
 

@@ -1,12 +1,15 @@
 from uuid import UUID, uuid4
 
 from guiche.publisher.v1.publisher_events_pb2 import PublisherChanged
+from sqlalchemy import Connection, event, func, select
+
 from publisher import handlers
 from publisher.domain import IdentityKey, Sender, normalised
+from publisher.main import republish
 from publisher.storage import IDENTITIES, PUBLISHERS
 from servicekit.database import Database
+from servicekit.events import commands, topology
 from servicekit.events.outbox import OUTBOX
-from sqlalchemy import Connection, event, func, select
 
 HERE = uuid4()
 
@@ -84,14 +87,18 @@ def test_a_rolled_back_identification_leaves_nothing(database: Database) -> None
 
 
 def test_republishing_announces_everybody_once_without_their_addresses(database: Database) -> None:
-    count = handlers.REPUBLISH_PAGE + 3
+    count = commands.REPUBLISH_BATCH + 3
     with database.transaction() as connection:
         handlers.identify(connection, [sender(f"person{n}@exemplo.com", f"Person {n}") for n in range(count)])
         before = published(connection)
         connection.execute(OUTBOX.delete())
-    assert handlers.republish(database) == count
+    assert commands.republish(database, republish) == count
     with database.transaction() as connection:
         after = published(connection)
     assert {p.id: (p.version, p.name) for p in after} == {p.id: (p.version, p.name) for p in before}
     assert len(after) == count
     assert not any(b"@" in p.SerializeToString() for p in after)
+
+
+def test_every_event_it_is_sent_is_handled() -> None:
+    topology.check("publisher", ())

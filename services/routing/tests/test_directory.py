@@ -19,6 +19,7 @@ from routing.handlers.passwords import Passwords
 from routing.storage.tables import ATTENDANTS, DEPARTMENTS, LEVELS, ORGANIZATIONS
 from servicekit.database import Database
 from servicekit.errors import InvalidRequest
+from servicekit.events import commands
 from servicekit.events.envelope import type_of
 from servicekit.events.outbox import OUTBOX
 
@@ -152,7 +153,7 @@ def test_republishing_announces_everything_as_it_is_now(database: Database, hous
         directory.set_memberships(connection, house.ana, [house.n2])
         newest = {event.id: event for event in published(connection)}
         connection.execute(OUTBOX.delete())
-    assert directory.republish(database) == 8
+    assert commands.republish(database, directory.republish) == 8
     with database.transaction() as connection:
         again = published(connection)
     assert {event.id: event for event in again} == newest

@@ -4,11 +4,11 @@ from uuid import UUID
 
 import grpc
 from guiche.publisher.v1 import publisher_pb2, publisher_service_pb2, publisher_service_pb2_grpc
-from servicekit.database import Database
-from servicekit.rpc.server import AddServicer
 
 from publisher import handlers
 from publisher.domain import IdentityKey, Publisher, Sender, normalised
+from servicekit.database import Database
+from servicekit.rpc.server import AddServicer
 
 
 class PublisherService(publisher_service_pb2_grpc.PublisherServiceServicer):

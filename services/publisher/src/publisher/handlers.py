@@ -1,19 +1,15 @@
 """One function per verb."""
 
 from collections.abc import Sequence
-from uuid import UUID
 
-from servicekit.database import Database
-from servicekit.errors import InvalidRequest, Violation
-from servicekit.events.outbox import publish
-from servicekit.ids import new_id
 from sqlalchemy import Connection
 
 from publisher import storage
 from publisher.domain import IdentityKey, Publisher, Sender, name_of, unusable
 from publisher.events import changed
-
-REPUBLISH_PAGE = 500
+from servicekit.errors import InvalidRequest, Violation
+from servicekit.events.outbox import publish
+from servicekit.ids import new_id
 
 
 def identify(connection: Connection, senders: Sequence[Sender]) -> list[Publisher]:
@@ -60,15 +56,3 @@ def make(connection: Connection, keys: set[IdentityKey], names: dict[IdentityKey
         storage.add(connection, made.values())
         publish(connection, changed(made.values()))
     return made
-
-
-def republish(database: Database) -> int:
-    """Announces every publisher anew, a page per commit, for projections that are new or restored. Gives how many."""
-    count, after = 0, UUID(int=0)
-    while True:
-        with database.transaction() as connection:
-            page = storage.lock_page(connection, after, REPUBLISH_PAGE)
-            publish(connection, changed(page))
-        if not page:
-            return count
-        count, after = count + len(page), page[-1].id

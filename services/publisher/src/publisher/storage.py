@@ -1,6 +1,6 @@
 """Tables and queries."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Connection, DateTime, MetaData, Table, Text, select, tuple_
@@ -60,9 +60,6 @@ def add(connection: Connection, publishers: Collection[Publisher]) -> None:
     connection.execute(insert(PUBLISHERS).values([publisher._asdict() for publisher in publishers]))
 
 
-def lock_page(connection: Connection, after: UUID, size: int) -> list[Publisher]:
-    """The next publishers by id, locked, so that no change of theirs can be published before they are."""
-    rows = connection.execute(
-        select(*PUBLISHER).where(PUBLISHERS.c.id > after).order_by(PUBLISHERS.c.id).limit(size).with_for_update()
-    )
-    return [Publisher(*row) for row in rows]
+def every(connection: Connection) -> Iterator[Publisher]:
+    for row in connection.execute(select(*PUBLISHER).order_by(PUBLISHERS.c.id)):
+        yield Publisher(*row)

@@ -9,8 +9,9 @@ from routing.domain.directory import Attendant, Department, Level, Organization,
 Thing = Organization | Department | Level | Attendant
 
 
-def changed(things: list[Thing]) -> list[tuple[str, Message]]:
-    return [(str(thing.id), event_of(thing)) for thing in things]
+def changed(thing: Thing) -> tuple[str, Message]:
+    """The event of its state, with its aggregate."""
+    return str(thing.id), event_of(thing)
 
 
 def event_of(thing: Thing) -> Message:

@@ -1,6 +1,7 @@
 """Publishers and the identities they are known by."""
 
 from alembic import op
+
 from servicekit.alembic.tables import create_event_tables
 
 revision = "0001"

@@ -1,11 +1,12 @@
 """The directory: each change and its announcement in one transaction."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
 import grpc
-from sqlalchemy import Connection, Select, Table
+from google.protobuf.message import Message
+from sqlalchemy import Connection, Table
 
 from routing.domain.accounts import is_username, normalised_username
 from routing.domain.directory import RoleOf, is_name, is_time_zone
@@ -14,11 +15,8 @@ from routing.storage import directory as storage
 from routing.storage import sessions
 from routing.storage.directory import Me
 from routing.storage.tables import ATTENDANTS, DEPARTMENTS, LEVELS, ORGANIZATIONS, PROJECTS
-from servicekit.database import Database
 from servicekit.errors import Failure, InvalidRequest, Unauthenticated, Violation
 from servicekit.events.outbox import publish
-
-REPUBLISH_PAGE = 500
 
 
 class NotFound(Failure):
@@ -131,35 +129,25 @@ def get_me(connection: Connection, organization_id: UUID, attendant_id: UUID) ->
     return me
 
 
-# How each kind of thing is read, locked, for its announcement.
-READERS: dict[str, Callable[[Connection, Select[Any]], list[Any]]] = {
+Reader = Callable[[Connection, UUID | None], Iterable[Thing]]
+# How each kind of thing is read for its announcement.
+READERS: dict[str, Reader] = {
     "organizations": storage.organizations,
     "departments": storage.departments,
     "levels": storage.levels,
     "attendants": storage.attendants,
 }
-ANNOUNCED = (ORGANIZATIONS, DEPARTMENTS, LEVELS, ATTENDANTS)
 
 
 def announce(connection: Connection, table: Table, row_id: UUID) -> None:
-    things: list[Thing] = READERS[table.name](connection, storage.one(table, row_id))
-    publish(connection, changed(things))
+    """The caller has just added or changed the row, and so holds its lock."""
+    publish(connection, [changed(thing) for thing in READERS[table.name](connection, row_id)])
 
 
-def republish(database: Database) -> int:
-    """Announces the whole directory anew, a page per commit, parents first. Gives how many things."""
-    return sum(republish_table(database, table) for table in ANNOUNCED)
-
-
-def republish_table(database: Database, table: Table) -> int:
-    count, after = 0, UUID(int=0)
-    while True:
-        with database.transaction() as connection:
-            things: list[Thing] = READERS[table.name](connection, storage.page(table, after, REPUBLISH_PAGE))
-            publish(connection, changed(things))
-        if not things:
-            return count
-        count, after = count + len(things), things[-1].id
+def republish(connection: Connection) -> Iterator[tuple[str, Message]]:
+    """The whole directory as it is, parents first."""
+    for read in READERS.values():
+        yield from map(changed, read(connection, None))
 
 
 def added(connection: Connection, table: Table, name: str, **values: Any) -> UUID:

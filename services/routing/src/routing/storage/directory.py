@@ -1,15 +1,15 @@
 """Queries over organizations, departments, levels and attendants.
 
-What is announced is always read under the lock on its row, so that two changes are announced in the order of their
-versions.
+What is announced after a change is read under the lock that the change took, so that two changes are announced in the
+order of their versions.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, Table, and_, delete, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, func, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from routing.domain.directory import Attendant, Department, Level, Organization, RoleOf
 from routing.storage.tables import (
@@ -92,57 +92,44 @@ def add_rule(connection: Connection, **values: Any) -> UUID | None:
     return add(connection, RULES, **values)
 
 
-# The things, locked: one by id, or the next ones by id.
+# The things as they are announced: one by its id, or all of them.
 
 
-def page(table: Table, after: UUID, size: int) -> Select[Any]:
-    return select(table).where(table.c.id > after).order_by(table.c.id).limit(size).with_for_update(key_share=True)
+def rows(connection: Connection, table: Table, row_id: UUID | None, *also: ColumnElement[Any]) -> Iterator[Any]:
+    query = select(table, *also).order_by(table.c.id)
+    yield from connection.execute(query.where(table.c.id == row_id) if row_id else query)
 
 
-def one(table: Table, row_id: UUID) -> Select[Any]:
-    return select(table).where(table.c.id == row_id).with_for_update(key_share=True)
+def organizations(connection: Connection, row_id: UUID | None) -> Iterator[Organization]:
+    for row in rows(connection, ORGANIZATIONS, row_id):
+        yield Organization(row.id, row.version, row.name, row.time_zone)
 
 
-def organizations(connection: Connection, query: Select[Any]) -> list[Organization]:
-    return [Organization(row.id, row.version, row.name, row.time_zone) for row in connection.execute(query)]
+def departments(connection: Connection, row_id: UUID | None) -> Iterator[Department]:
+    for row in rows(connection, DEPARTMENTS, row_id):
+        yield Department(row.id, row.version, row.organization_id, row.name)
 
 
-def departments(connection: Connection, query: Select[Any]) -> list[Department]:
-    return [Department(row.id, row.version, row.organization_id, row.name) for row in connection.execute(query)]
+def levels(connection: Connection, row_id: UUID | None) -> Iterator[Level]:
+    for row in rows(connection, LEVELS, row_id):
+        yield Level(row.id, row.version, row.organization_id, row.department_id, row.name, row.position)
 
 
-def levels(connection: Connection, query: Select[Any]) -> list[Level]:
-    return [
-        Level(row.id, row.version, row.organization_id, row.department_id, row.name, row.position)
-        for row in connection.execute(query)
-    ]
+def attendants(connection: Connection, row_id: UUID | None) -> Iterator[Attendant]:
+    of_levels = func.array_agg(aggregate_order_by(MEMBERSHIPS.c.level_id, MEMBERSHIPS.c.level_id))
+    level_ids = select(of_levels).where(MEMBERSHIPS.c.attendant_id == ATTENDANTS.c.id).scalar_subquery()
+    roles = select(ROLES_AS_JSON).where(ROLES.c.attendant_id == ATTENDANTS.c.id).scalar_subquery()
+    for row in rows(connection, ATTENDANTS, row_id, level_ids.label("level_ids"), roles.label("roles")):
+        held = tuple(row.level_ids or ())
+        yield Attendant(row.id, row.version, row.organization_id, row.name, row.active, held, roles_of(row.roles))
 
 
-def attendants(connection: Connection, query: Select[Any]) -> list[Attendant]:
-    rows = connection.execute(query).all()
-    ids = [row.id for row in rows]
-    level_ids: dict[UUID, list[UUID]] = {attendant_id: [] for attendant_id in ids}
-    for row in connection.execute(
-        select(MEMBERSHIPS).where(MEMBERSHIPS.c.attendant_id.in_(ids)).order_by(MEMBERSHIPS.c.level_id)
-    ):
-        level_ids[row.attendant_id].append(row.level_id)
-    roles: dict[UUID, list[RoleOf]] = {attendant_id: [] for attendant_id in ids}
-    for row in connection.execute(
-        select(ROLES).where(ROLES.c.attendant_id.in_(ids)).order_by(ROLES.c.role, ROLES.c.department_id)
-    ):
-        roles[row.attendant_id].append(RoleOf(row.role, row.department_id))
-    return [
-        Attendant(
-            row.id,
-            row.version,
-            row.organization_id,
-            row.name,
-            row.active,
-            tuple(level_ids[row.id]),
-            tuple(roles[row.id]),
-        )
-        for row in rows
-    ]
+ROLES_AS_JSON = func.jsonb_agg(func.jsonb_build_array(ROLES.c.role, ROLES.c.department_id))
+
+
+def roles_of(json: list[list[str | None]] | None) -> tuple[RoleOf, ...]:
+    found = [RoleOf(str(role), UUID(department) if department else None) for role, department in json or ()]
+    return tuple(sorted(found, key=str))
 
 
 class Person(NamedTuple):
@@ -167,7 +154,7 @@ class MyPlace(NamedTuple):
 
 class Me(NamedTuple):
     person: Person
-    roles: list[RoleOf]
+    roles: tuple[RoleOf, ...]
     # By project and department name and level position; a department with several own levels stands several times.
     places: list[MyPlace]
 
@@ -175,9 +162,7 @@ class Me(NamedTuple):
 def me(connection: Connection, organization_id: UUID, attendant_id: UUID) -> Me | None:
     """An active attendant and everything they are linked to, in two queries; None where there is none."""
     my_roles = ROLES.c.attendant_id == attendant_id
-    roles = select(
-        func.coalesce(func.jsonb_agg(func.jsonb_build_array(ROLES.c.role, ROLES.c.department_id)), func.jsonb("[]"))
-    ).where(my_roles)
+    roles = select(ROLES_AS_JSON).where(my_roles)
     attendant = connection.execute(
         select(
             ATTENDANTS.c.id,
@@ -209,5 +194,4 @@ def me(connection: Connection, organization_id: UUID, attendant_id: UUID) -> Me 
         .where(DEPARTMENTS.c.organization_id == organization_id, or_(own.c.id.is_not(None), by_role.exists()))
         .order_by(PROJECTS.c.name, DEPARTMENTS.c.name, DEPARTMENTS.c.id, own.c.position)
     )
-    held = [RoleOf(role, UUID(department) if department else None) for role, department in attendant[6]]
-    return Me(Person(*attendant[:6]), sorted(held, key=str), [MyPlace(*row) for row in places])
+    return Me(Person(*attendant[:6]), roles_of(attendant[6]), [MyPlace(*row) for row in places])

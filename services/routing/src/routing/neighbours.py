@@ -1,0 +1,74 @@
+"""Calls to publisher and ticket, in the words of the domain; each raises Failure."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from guiche.common.v1.reference_pb2 import Platform
+from guiche.publisher.v1 import publisher_pb2, publisher_service_pb2
+from guiche.publisher.v1.publisher_service_pb2_grpc import PublisherServiceStub
+from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
+from guiche.ticket.v1.ticket_service_pb2_grpc import TicketServiceStub
+
+from routing.domain.occurrences import Occurrence, Place
+from servicekit.rpc.client import Peer
+
+# Seconds for a whole batch; a neighbour that needs longer is away.
+TIMEOUT = 10.0
+
+
+class Neighbours:
+    def __init__(self, publisher: Peer, ticket: Peer) -> None:
+        self.publisher = publisher
+        self.ticket = ticket
+        self.publishers = PublisherServiceStub(publisher.channel)
+        self.tickets = TicketServiceStub(ticket.channel)
+
+    def identify(self, occurrences: Sequence[Occurrence]) -> list[UUID | None]:
+        """The publisher of each, in their order; None for those that name no sender."""
+        named = [occurrence for occurrence in occurrences if occurrence.sender_address]
+        if not named:
+            return [None] * len(occurrences)
+        request = publisher_service_pb2.IdentifyPublishersRequest(identities=[identity_of(one) for one in named])
+        answer = self.publisher.call(self.publishers.IdentifyPublishers, request, timeout=TIMEOUT)
+        found = {one.id: UUID(publisher.id) for one, publisher in zip(named, answer.publishers, strict=True)}
+        return [found.get(occurrence.id) for occurrence in occurrences]
+
+    def open_tickets(self, openings: Sequence[tuple[Occurrence, Place, UUID | None]]) -> list[tuple[UUID, str]]:
+        """The ticket of each and its protocol, in their order. Idempotent by the occurrence's id."""
+        request = ticket_service_pb2.OpenTicketsRequest(openings=[opening_of(*opening) for opening in openings])
+        answer = self.ticket.call(self.tickets.OpenTickets, request, timeout=TIMEOUT)
+        tickets = [(UUID(opened.ticket_id), opened.protocol) for opened in answer.tickets]
+        assert len(tickets) == len(openings), "the contract answers each opening"
+        return tickets
+
+    def close(self) -> None:
+        self.publisher.close()
+        self.ticket.close()
+
+
+def identity_of(occurrence: Occurrence) -> publisher_pb2.Identity:
+    return publisher_pb2.Identity(
+        organization_id=str(occurrence.organization_id),
+        kind=publisher_pb2.IDENTITY_KIND_EMAIL,
+        value=occurrence.sender_address,
+        display_name=occurrence.sender_name,
+    )
+
+
+def opening_of(occurrence: Occurrence, place: Place, publisher_id: UUID | None) -> ticket_service_pb2.TicketOpening:
+    occurred_at = Timestamp()
+    occurred_at.FromDatetime(occurrence.occurred_at)
+    return ticket_service_pb2.TicketOpening(
+        message_id=str(occurrence.id),
+        organization_id=str(occurrence.organization_id),
+        conversation_id=str(occurrence.conversation_id),
+        publisher_id=str(publisher_id) if publisher_id else "",
+        department_id=str(place.department_id),
+        level_id=str(place.level_id),
+        priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{place.priority}"),
+        platform=Platform.Value(f"PLATFORM_{occurrence.platform}"),
+        subject=occurrence.subject,
+        snippet=occurrence.snippet,
+        occurred_at=occurred_at,
+    )
