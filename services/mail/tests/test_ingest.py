@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 from guiche.mail.v1.message_events_pb2 import MessageReceived
-from servicekit.events.outbox import OUTBOX
-from servicekit.testing import eventually
 from sqlalchemy import text
 
 from mail.handlers import ingest as handlers
@@ -21,6 +19,8 @@ from mail.handlers.ingest import Ingest, ingest_batch, ingest_due, retry_one
 from mail.handlers.receive import Recipient, keep_content, keep_rows
 from mail.parsing.model import Limits
 from mail.storage.tables import ATTACHMENTS, CONVERSATIONS, MESSAGES, RAW_MAILS
+from servicekit.events.outbox import OUTBOX
+from servicekit.testing import eventually
 
 from .helpers import MAILBOX, mail
 
@@ -137,7 +137,9 @@ def test_a_worker_slower_than_its_lease_adds_nothing_to_what_another_did(accept,
 
 def test_a_mail_that_cannot_be_parsed_is_quarantined_with_its_raw_file(accept, rows, database, files):
     raw = mail(body=b"x" * 20_000_000)
-    with Ingest(database, files, 1, full_limits=limits(memory_bytes=60 * 2**20), first_limits=limits(memory_bytes=60 * 2**20)) as ingest:
+    with Ingest(
+        database, files, 1, full_limits=limits(memory_bytes=60 * 2**20), first_limits=limits(memory_bytes=60 * 2**20)
+    ) as ingest:
         accept(raw, mail(2))
         ingest_due(ingest)
         assert ingest_due(ingest) == 0
@@ -189,7 +191,9 @@ def test_a_missing_raw_file_is_tried_again_and_told(accept, ingest, rows, files)
     assert rows(RAW_MAILS)[0].state == "INGESTED"
 
 
-def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(accept, ingest, rows, database, files, tmp_path):
+def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
+    accept, ingest, rows, database, files, tmp_path
+):
     """Killed while it holds a batch: parsed, its files written, not committed."""
     accept(*[mail(number).replace(b"\r\n\r\n", b"\r\n" + WITH_FILES, 1) for number in range(30)])
     script = (
@@ -241,5 +245,3 @@ def children_of(parent: int, module: str) -> list[int]:
         if ppid == parent and module.encode() in command:
             found.append(int(status.parent.name))
     return found
-
-

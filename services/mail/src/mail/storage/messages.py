@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Table, func, select, tuple_
+from sqlalchemy import Connection, Table, func, select, tuple_
 
 from mail.domain import Direction
 from mail.storage.tables import ATTACHMENTS, CONVERSATIONS, MESSAGES
@@ -96,13 +96,13 @@ def page(
     )
     if after is not None:
         found = found.where(tuple_(*position) > after)
-    lengths = connection.execute(found).all()
+    lengths = [(message_id, bytes_) for message_id, bytes_ in connection.execute(found)]
     ids = fitting(lengths[:size], most_bytes)
     rows = connection.execute(select(MESSAGES).where(MESSAGES.c.id.in_(ids)).order_by(*position))
     return [Message(**row._mapping) for row in rows], len(lengths) > len(ids)
 
 
-def fitting(lengths: Sequence[Row[Any]], most_bytes: int) -> list[UUID]:
+def fitting(lengths: Sequence[tuple[UUID, int]], most_bytes: int) -> list[UUID]:
     ids: list[UUID] = []
     for message_id, length in lengths:
         most_bytes -= length

@@ -1,0 +1,106 @@
+"""Celery ↔ handlers. A task is only a hint that there is work: what is to be done stands in the database."""
+
+import threading
+
+from celery import Celery
+from celery.worker import state
+from kombu import Exchange, Queue
+
+from mail.config import MailSettings
+from mail.files import Files
+from mail.handlers.ingest import Ingest, ingest_due
+from servicekit.database import Database
+from servicekit.process import Loop
+from servicekit.telemetry import log
+
+QUEUE = "mail.ingest"
+# More hints than this say nothing new; the oldest ones make room.
+MOST_HINTS = 1_000
+# A receiver gives at most fifty hints a second, however many mails arrive: one that finds more work goes on with it.
+HINT_PAUSE_SECONDS = 0.02
+
+LOG = log("mail")
+
+
+def make_app(url: str) -> Celery:
+    """url: of RabbitMQ; empty: within this process alone."""
+    app = Celery("mail", broker=url or "memory://", set_as_current=False)
+    arguments = {"x-queue-type": "quorum", "x-max-length": MOST_HINTS, "x-overflow": "drop-head"}
+    app.conf.update(
+        task_queues=[Queue(QUEUE, Exchange("guiche.tasks", type="topic"), QUEUE, queue_arguments=arguments)],
+        task_default_queue=QUEUE,
+        task_default_exchange="guiche.tasks",
+        task_default_exchange_type="topic",
+        task_default_routing_key=QUEUE,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_enable_remote_control=False,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=2,
+        # Within one process kombu's default of a second between two looks would be the latency of every mail.
+        broker_transport_options={"confirm_publish": True} if url else {"polling_interval": 0.02},
+    )
+    return app
+
+
+class Hints:
+    """Tells the workers that mail is waiting. Never waits, never fails: without a hint the scheduler's comes."""
+
+    def __init__(self, app: Celery) -> None:
+        self.app = app
+        self.wanted = threading.Event()
+        self.closed = threading.Event()
+        self.thread = threading.Thread(target=self.run, name="hints", daemon=True)
+        self.thread.start()
+
+    def __call__(self) -> None:
+        self.wanted.set()
+
+    def run(self) -> None:
+        while not self.closed.wait(HINT_PAUSE_SECONDS):
+            self.wanted.wait()
+            self.wanted.clear()
+            if not self.closed.is_set():
+                send_hint(self.app)
+
+    def close(self) -> None:
+        self.closed.set()
+        self.wanted.set()
+        self.thread.join(5)
+
+
+def send_hint(app: Celery) -> bool:
+    try:
+        app.send_task(QUEUE, retry=False)
+    except Exception as error:
+        LOG.warning("hint_lost", error=str(error))
+        return False
+    return True
+
+
+def ingest_worker(settings: MailSettings, database: Database, files: Files) -> Loop:
+    """The loop of an ingest process: one Celery worker, whose tasks share the children that parse."""
+
+    def run(stop: threading.Event) -> None:
+        app = make_app(settings.rabbitmq_url)
+        with Ingest(database, files, settings.ingest_parsers) as ingest:
+
+            @app.task(name=QUEUE)
+            def work() -> None:
+                ingest_due(ingest, stop.is_set)
+
+            # Threads, since the parsing is done by children already, and these cannot be shared by processes.
+            worker = app.WorkController(pool="threads", concurrency=settings.ingest_tasks, without_heartbeat=True)
+            state.should_stop = None
+            threading.Thread(target=stop_celery, args=(stop,), daemon=True).start()
+            worker.start()
+
+    return run
+
+
+def stop_celery(stop: threading.Event) -> None:
+    stop.wait()
+    state.should_stop = 0  # type: ignore[assignment]  # Celery's own handler of SIGTERM does the same

@@ -1,0 +1,156 @@
+"""The service as its processes, on a real broker."""
+
+import json
+import os
+import smtplib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import text
+
+from mail.storage.tables import MESSAGES, RAW_MAILS
+from servicekit.testing import eventually
+
+from .helpers import MAILBOX, mail
+
+
+@pytest.fixture
+def environment(database, keys_folder, tmp_path, amqp_url) -> dict[str, str]:
+    return {
+        **os.environ,
+        "GUICHE_KEYS": str(keys_folder),
+        "GUICHE_RABBITMQ_URL": amqp_url,
+        "GUICHE_MAIL_DATABASE_URL": database.url,
+        "GUICHE_MAIL_FILES_URL": (tmp_path / "files").as_uri(),
+        "GUICHE_SMTP_PORT": "0",
+        "GUICHE_LISTEN": "127.0.0.1:0",
+    }
+
+
+class Process:
+    def __init__(self, name: str, environment: dict[str, str], log) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-m", "mail", name], env=environment, stdout=output, stderr=output
+            )
+
+    def port(self) -> int:
+        """Of SMTP, once it listens."""
+
+        def said() -> list[int]:
+            lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+            return [line["port"] for line in lines if line["event"] == "smtp_listening"]
+
+        return eventually(said, 30)[0]
+
+    def stop(self) -> int:
+        self.popen.terminate()
+        return self.popen.wait(20)
+
+
+@pytest.fixture
+def start(environment, tmp_path) -> Iterator[Callable[..., Process]]:
+    running: list[Process] = []
+
+    def begin(name: str, **changes: str) -> Process:
+        running.append(Process(name, environment | changes, tmp_path / f"{name}-{len(running)}.log"))
+        return running[-1]
+
+    yield begin
+    for process in running:
+        process.popen.kill()
+        process.popen.wait(10)
+
+
+def send(port: int, raw: bytes) -> None:
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+        client.sendmail("ana@example.com", MAILBOX, raw)
+
+
+def run(environment, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mail", *words], env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_mail_sent_by_smtp_becomes_a_message_by_way_of_a_hint_and_processes_end_when_told(start, account, rows):
+    receiver, ingest = start("receiver"), start("ingest")
+    port = receiver.port()
+    send(port, mail())
+    eventually(lambda: rows(MESSAGES), 60)
+    assert ingest.stop() == 0
+    assert receiver.stop() == 0
+
+
+def test_without_a_broker_mail_is_accepted_and_the_scheduler_makes_up_for_lost_hints(start, account, rows):
+    receiver = start("receiver", GUICHE_RABBITMQ_URL="amqp://guest:guest@127.0.0.1:1/nowhere")
+    send(receiver.port(), mail())
+    assert len(rows(RAW_MAILS)) == 1
+    scheduler, ingest = start("scheduler"), start("ingest")
+    eventually(lambda: rows(MESSAGES), 60)
+    assert scheduler.stop() == 0
+    assert ingest.stop() == 0
+
+
+def test_a_receiver_killed_after_its_commit_and_before_its_answer_keeps_the_mail_once(start, account, rows, database):
+    """The commit of the row is under way in the database when the process dies; the client hears nothing and resends."""
+    receiver = start("receiver")
+    port = receiver.port()
+    with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
+        client.ehlo()
+        client.docmd("MAIL FROM:<ana@example.com>")
+        client.docmd(f"RCPT TO:<{MAILBOX}>")
+        client.docmd("DATA")
+        with database.transaction() as connection:
+            # Commits of rows wait here, like those of a slow disk, while the process is stopped in its tracks.
+            connection.execute(text("LOCK TABLE raw_mails IN SHARE MODE"))
+            client.send(mail() + b".\r\n")
+            waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'raw_mails'::regclass")
+            eventually(lambda: connection.scalar(waiting), 20)
+            os.kill(receiver.popen.pid, 19)
+        receiver.popen.kill()
+        with pytest.raises((smtplib.SMTPServerDisconnected, ConnectionError)):
+            client.getreply()
+    receiver.popen.wait(10)
+    send(start("receiver").port(), mail())
+    assert len(rows(RAW_MAILS)) == 1
+
+
+def test_operators_add_accounts_once_per_address(environment, organization, database):
+    added = run(environment, "account", "add", "SAC@Demo.guiche", "--organization", str(organization), "--name", "SAC")
+    assert added.returncode == 0, added.stderr
+    again = run(
+        environment, "account", "add", "sac@demo.guiche", "--organization", str(organization), "--name", "SAC 2"
+    )
+    assert again.stdout.split()[0] == added.stdout.split()[0]
+    assert run(environment, "account", "list").stdout.split()[1:] == [str(organization), "sac@demo.guiche", "SAC", "2"]
+    foreign = run(
+        environment, "account", "add", "sac@demo.guiche", "--organization", "00000000-0000-4000-8000-000000000000"
+    )
+    assert foreign.returncode != 0
+    assert "already" in foreign.stderr
+
+
+def test_operators_see_retry_and_read_what_is_in_quarantine(environment, account, database, rows, receiving):
+    raw = mail(body=bytes(range(128, 256)))
+    receiving().send(raw)
+    with database.transaction() as connection:
+        connection.execute(
+            text("UPDATE raw_mails SET failed_at = now(), attempts = 12, last_error = 'Unparsable: TIME_LIMIT'")
+        )
+    [row] = rows(RAW_MAILS)
+    assert f"{row.id}  {row.received_at.isoformat()}  {MAILBOX}" in run(environment, "quarantine", "list").stdout
+    read = subprocess.run(
+        [sys.executable, "-m", "mail", "quarantine", "raw", str(row.id)],
+        env=environment,
+        capture_output=True,
+        check=True,
+    )
+    assert read.stdout == raw
+    assert run(environment, "quarantine", "retry", str(row.id)).returncode == 0
+    [row] = rows(RAW_MAILS)
+    assert (row.state, row.attempts) == ("WAITING", 0)
+    assert run(environment, "quarantine", "retry", str(row.id)).returncode != 0
