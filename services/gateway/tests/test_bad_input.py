@@ -49,7 +49,8 @@ QUERIES = {
     "/api/v1/tickets?" + "&".join("status=OPEN" for _ in range(101)): (400, "INVALID_REQUEST", None, None),
     "/api/v1/tickets/abc": (400, "INVALID_REQUEST", "{ticketId}", "STRING_UUID"),
     "/api/v1/tickets/%FF%00": (400, "INVALID_REQUEST", "{ticketId}", "STRING_UUID"),
-    "/api/v1/tickets/abc/messages": (400, "INVALID_REQUEST", None, None),
+    "/api/v1/tickets/abc/messages": (400, "INVALID_REQUEST", "{ticketId}", "STRING_UUID"),
+    f"/api/v1/tickets/abc/attachments/{UUID}": (400, "INVALID_REQUEST", "{ticketId}", "STRING_UUID"),
     "/api/v1/me?x=1": (400, "UNKNOWN_FIELD", "?x", "UNKNOWN_FIELD"),
     "/api/v1/events?x=1": (400, "UNKNOWN_FIELD", "?x", "UNKNOWN_FIELD"),
     f"/api/v1/tickets/{UUID}/attachments/{UUID}?disposition=show": (400, "INVALID_REQUEST", "?disposition", None),
@@ -185,14 +186,19 @@ class NotAllowed(Failure):
 
 
 FAILURES: list[tuple[Exception, int, str, dict[str, Any]]] = [
-    (AlreadyStarted("Bruno has it.", {"holder": "Bruno"}), 409, "TICKET_ALREADY_STARTED", {"holder": "Bruno"}),
     (
-        TransitionNotAllowed("No.", {"allowed_verbs": "release,conclude"}),
+        AlreadyStarted("Bruno has it.", {"holderId": "1", "holderName": "Bruno"}),
+        409,
+        "TICKET_ALREADY_STARTED",
+        {"holder": "Bruno"},
+    ),
+    (
+        TransitionNotAllowed("No.", {"allowedVerbs": "release,conclude", "status": "STARTED"}),
         409,
         "TRANSITION_NOT_ALLOWED",
         {"allowedVerbs": ["release", "conclude"]},
     ),
-    (TransitionNotAllowed("No.", {"allowed_verbs": ""}), 409, "TRANSITION_NOT_ALLOWED", {"allowedVerbs": []}),
+    (TransitionNotAllowed("No.", {"allowedVerbs": ""}), 409, "TRANSITION_NOT_ALLOWED", {"allowedVerbs": []}),
     (Stale("It has changed."), 412, "STALE", {}),
     (TicketNotFound("No such ticket."), 404, "TICKET_NOT_FOUND", {}),
     (NotAllowed("No."), 403, "NOT_ALLOWED", {}),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from guiche.common.v1 import access_pb2
 from guiche.mail.v1 import message_pb2, message_service_pb2, message_service_pb2_grpc
 
@@ -17,6 +17,7 @@ from gateway.gate import Gate, record_of, sign_in_of_request
 from gateway.problem_docs import documented
 
 PATH = "/api/v1/tickets/{ticketId}/attachments/{attachmentId}"
+PLACES = {"ticket_id": "{ticketId}", "attachment_id": "{attachmentId}"}
 # What a browser may show within our origin: pictures that cannot carry a script (SVG can).
 INLINE_TYPES = {"image/png", "image/jpeg", "image/gif", "image/webp"}
 DISPOSITIONS = ("attachment", "inline")
@@ -70,6 +71,7 @@ def download(gate: Gate, slots: threading.BoundedSemaphore) -> Callable[[str, st
     def answer(ticket_id: str, attachment_id: str) -> Response:
         record_of(request).route = PATH
         attendant = sign_in_of_request(gate).attendant
+        g.places = PLACES
         inline = wants_inline(request.environ.get("QUERY_STRING", ""))
         grant = gate.grants.get(attendant, ticket_id, access_pb2.GRANT_ACTION_READ_MESSAGES)
         asked = message_service_pb2.DownloadAttachmentRequest(ticket_id=ticket_id, attachment_id=attachment_id)

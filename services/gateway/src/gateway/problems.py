@@ -62,6 +62,9 @@ REASONS: dict[str, tuple[int, str]] = {
     "INVALID_REQUEST": (400, TITLES[400]),
     "INVALID_JSON": (400, "Not the JSON that is expected"),
     "PAGE_TOKEN_INVALID": (400, "The page token is of another list"),
+    "REQUEST_ID_REUSED": (400, "The Idempotency-Key was used for another request"),
+    "ATTENDANT_INACTIVE": (403, "The attendant is not active"),
+    "NOT_ALLOWED": (403, TITLES[403]),
     "NOT_FOUND": (404, TITLES[404]),
     "METHOD_NOT_ALLOWED": (405, TITLES[405]),
     "BODY_TOO_SLOW": (408, TITLES[408]),
@@ -72,6 +75,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "TOO_MANY_REQUESTS": (429, TITLES[429]),
     "TOO_MANY_CONNECTIONS": (429, "Too many open event streams"),
     "INTERNAL": (500, TITLES[500]),
+    "BUSY": (503, TITLES[503]),
     "UNAVAILABLE": (503, TITLES[503]),
     "DEADLINE_EXCEEDED": (504, TITLES[504]),
 }
@@ -79,8 +83,8 @@ REASONS: dict[str, tuple[int, str]] = {
 OVERLOADED = "RESOURCE_EXHAUSTED"
 # A neighbour that says so rejects the gateway's own token; signing in again would not help the client.
 NEIGHBOURS_REFUSAL = {"UNAUTHENTICATED", "TOKEN_EXPIRED", "TOKEN_INVALID"}
-# Metadata of failures that become members of the problem, by their name here; lists are comma-separated.
-TEXT_MEMBERS = ("holder",)
+# Metadata of failures that become members of the problem, and their names there; lists are comma-separated.
+TEXT_MEMBERS = {"holderName": "holder"}
 LIST_MEMBERS = ("allowedVerbs", "allowed")
 DEFAULT_RETRY_SECONDS = 1
 
@@ -152,7 +156,7 @@ def status_of(failure: Failure) -> int:
 
 def members_of(metadata: Mapping[str, str]) -> dict[str, Any]:
     given = {camel(name): value for name, value in metadata.items()}
-    members: dict[str, Any] = {name: given[name] for name in TEXT_MEMBERS if name in given}
+    members: dict[str, Any] = {member: given[name] for name, member in TEXT_MEMBERS.items() if given.get(name)}
     members |= {name: [word for word in given[name].split(",") if word] for name in LIST_MEMBERS if name in given}
     if given.get("retryAfter", "").isdecimal():
         members["retryAfter"] = int(given["retryAfter"])

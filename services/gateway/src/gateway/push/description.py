@@ -31,7 +31,7 @@ PATHS: dict[str, Any] = {
                     "content": {"text/event-stream": {"schema": {"type": "string"}}},
                 },
             }
-            | documented(400, 401, 429, 431, 500, 503, 504),
+            | documented(400, 401, 403, 429, 431, 500, 503, 504),
         }
     }
 }
