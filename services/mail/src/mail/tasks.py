@@ -4,13 +4,13 @@ import threading
 
 from celery import Celery
 from celery.worker import state
-from kombu import Exchange, Queue
 
 from mail.config import MailSettings
 from mail.files import Files
 from mail.handlers.ingest import Ingest, ingest_due
 from servicekit.database import Database
 from servicekit.process import Loop
+from servicekit.tasks import hint, make_celery
 from servicekit.telemetry import log
 
 QUEUE = "mail.ingest"
@@ -24,26 +24,7 @@ LOG = log("mail")
 
 def make_app(url: str) -> Celery:
     """url: of RabbitMQ; empty: within this process alone."""
-    app = Celery("mail", broker=url or "memory://", set_as_current=False)
-    arguments = {"x-queue-type": "quorum", "x-max-length": MOST_HINTS, "x-overflow": "drop-head"}
-    app.conf.update(
-        task_queues=[Queue(QUEUE, Exchange("guiche.tasks", type="topic"), QUEUE, queue_arguments=arguments)],
-        task_default_queue=QUEUE,
-        task_default_exchange="guiche.tasks",
-        task_default_exchange_type="topic",
-        task_default_routing_key=QUEUE,
-        task_ignore_result=True,
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
-        worker_prefetch_multiplier=1,
-        worker_enable_remote_control=False,
-        worker_hijack_root_logger=False,
-        broker_connection_retry_on_startup=True,
-        broker_connection_timeout=2,
-        # Within one process kombu's default of a second between two looks would be the latency of every mail.
-        broker_transport_options={"confirm_publish": True} if url else {"polling_interval": 0.02},
-    )
-    return app
+    return make_celery("mail", url, QUEUE, {"x-max-length": MOST_HINTS, "x-overflow": "drop-head"})
 
 
 class Hints:
@@ -74,7 +55,7 @@ class Hints:
 
 def send_hint(app: Celery) -> bool:
     try:
-        app.send_task(QUEUE, retry=False)
+        hint(app, QUEUE)
     except Exception as error:
         LOG.warning("hint_lost", error=str(error))
         return False
