@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -8,14 +9,17 @@ from sqlalchemy import Connection
 
 from routing import api
 from routing.config import RoutingSettings
+from routing.handlers import rules
 from routing.handlers.passwords import Passwords
+from routing.neighbours import Neighbours
 from servicekit.database import Database
 from servicekit.rpc.client import Peer
 from servicekit.rpc.server import make_server
 from servicekit.testing import MakeDatabase, rolled_back
 from servicekit.tokens import Keys
 
-from .support import House, build_house
+from . import neighbours as fakes
+from .support import ACCOUNT, House, build_house
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +72,44 @@ def session_stub(gateway: Peer) -> SessionServiceStub:
 @pytest.fixture
 def directory_stub(gateway: Peer) -> DirectoryServiceStub:
     return DirectoryServiceStub(gateway.channel)
+
+
+@pytest.fixture
+def publisher() -> fakes.Publisher:
+    return fakes.Publisher()
+
+
+@pytest.fixture
+def ticket() -> fakes.Ticket:
+    return fakes.Ticket()  # type: ignore[abstract]  # routing calls one method only
+
+
+@pytest.fixture
+def places(
+    publisher: fakes.Publisher, ticket: fakes.Ticket, keys_of: Callable[[str], Keys]
+) -> Iterator[dict[str, fakes.Place]]:
+    """Where the neighbours are, so that they can go away."""
+    with ExitStack() as stack:
+        found = {
+            "publisher": fakes.Place(keys_of("publisher"), publisher),
+            "ticket": fakes.Place(keys_of("ticket"), ticket),
+        }
+        for place in found.values():
+            place.start()
+            stack.callback(place.stop)
+        yield found
+
+
+@pytest.fixture
+def neighbours(places: dict[str, fakes.Place], keys_of: Callable[[str], Keys]) -> Iterator[Neighbours]:
+    keys = keys_of("routing")
+    peers = [Peer(keys, name, places[name].address) for name in ("publisher", "ticket")]
+    found = Neighbours(*peers)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def rule(database: Database, house: House) -> None:
+    with database.transaction() as connection:
+        rules.add_rule(connection, house.organization, ACCOUNT, house.n1, "HIGH")

@@ -9,6 +9,8 @@ from routing.domain.directory import RoleOf
 from routing.handlers import directory
 from routing.handlers.passwords import Passwords
 
+# The mailbox that messages arrive on.
+ACCOUNT = UUID("0a7f3c1e-57ad-4c58-9d55-0d7a4f6a2b11")
 PASSWORD = "correct horse battery staple"
 
 

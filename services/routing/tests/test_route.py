@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -26,59 +26,15 @@ from routing.storage import occurrences as storage
 from routing.storage.tables import OCCURRENCES
 from servicekit.database import Database
 from servicekit.errors import Failure, InvalidRequest
-from servicekit.rpc.client import Peer
+from servicekit.events.inbox import MAX_ATTEMPTS
 from servicekit.testing import eventually
-from servicekit.tokens import Keys
 
 from . import neighbours as fakes
-from .support import House
-
-ACCOUNT = uuid4()
+from .support import ACCOUNT, House
 
 
 class Full(Failure):
     code = grpc.StatusCode.INTERNAL
-
-
-@pytest.fixture
-def publisher() -> fakes.Publisher:
-    return fakes.Publisher()
-
-
-@pytest.fixture
-def ticket() -> fakes.Ticket:
-    return fakes.Ticket()  # type: ignore[abstract]  # routing calls one method only
-
-
-@pytest.fixture
-def places(
-    publisher: fakes.Publisher, ticket: fakes.Ticket, keys_of: Callable[[str], Keys]
-) -> Iterator[dict[str, fakes.Place]]:
-    """Where the neighbours are, so that they can go away."""
-    with ExitStack() as stack:
-        found = {
-            "publisher": fakes.Place(keys_of("publisher"), publisher),
-            "ticket": fakes.Place(keys_of("ticket"), ticket),
-        }
-        for place in found.values():
-            place.start()
-            stack.callback(place.stop)
-        yield found
-
-
-@pytest.fixture
-def neighbours(places: dict[str, fakes.Place], keys_of: Callable[[str], Keys]) -> Iterator[Neighbours]:
-    keys = keys_of("routing")
-    peers = [Peer(keys, name, places[name].address) for name in ("publisher", "ticket")]
-    found = Neighbours(*peers)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def rule(database: Database, house: House) -> None:
-    with database.transaction() as connection:
-        rules.add_rule(connection, house.organization, ACCOUNT, house.n1, "HIGH")
 
 
 def arrive(
@@ -348,18 +304,18 @@ def test_an_outage_costs_no_attempt_and_loses_nothing(
     database: Database, house: House, neighbours: Neighbours, places: dict[str, fakes.Place], away: str
 ) -> None:
     places[away].stop()
-    arrive(database, house, 60)
-    for _ in range(15):
+    arrive(database, house, 5)
+    for _ in range(MAX_ATTEMPTS + 1):
         route_all(database, neighbours)
         make_due(database)
-    assert states(database) == [State.NEW] * 60
+    assert states(database) == [State.NEW] * 5
     assert {(row.attempts, row.failed_at) for row in rows(database).values()} == {(0, None)}
     places[away].start()
 
     def drained() -> bool:
         make_due(database)
         route_all(database, neighbours)
-        return states(database) == [State.ROUTED] * 60
+        return states(database) == [State.ROUTED] * 5
 
     eventually(drained)
 
