@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from all_in_one import banner
 from all_in_one.demo.filling import send
@@ -36,22 +37,23 @@ def start(data: Path) -> int:
     deadline = time.monotonic() + START_SECONDS
     while not (told := ready(data)):
         if supervisor.poll() is not None or time.monotonic() > deadline:
-            print(log.read_text() or "It ended without a word.", f"Guichê did not come up; see {log}", sep="\n")
+            supervisor.terminate()
+            print(log.read_text() or "It said nothing.", f"Guichê did not come up; see {log}", sep="\n")
             return 1
         time.sleep(0.1)
-    banner.show(told["port"], told["smtpPort"], data / "logs")
+    banner.show(told["port"], told["smtpPort"], data / "logs", stop="make down")
     print("  Processes, with the ports of their /metrics, /livez and /readyz:")
     for name, process in told["processes"].items():
         print(f"    {name:<18} http://127.0.0.1:{process['watch']}")
-    print("\n  Stop it with   make down\n")
+    print()
     return 0
 
 
-def ready(data: Path) -> dict[str, object] | None:
+def ready(data: Path) -> dict[str, Any] | None:
     """What up.json says, if whoever wrote it is alive."""
     try:
-        told: dict[str, object] = json.loads((data / "up.json").read_text())
-        os.kill(int(str(told["pid"])), 0)
+        told: dict[str, Any] = json.loads((data / "up.json").read_text())
+        os.kill(int(told["pid"]), 0)
     except (OSError, ValueError):
         return None
     return told
@@ -62,7 +64,7 @@ def stop(data: Path) -> int:
     if not told:
         print("Guichê is not up.")
         return 0
-    pid = int(str(told["pid"]))
+    pid = int(told["pid"])
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:

@@ -7,7 +7,7 @@ from pathlib import Path
 from all_in_one.demo.company import PASSWORD, PEOPLE
 
 
-def show(port: int, smtp_port: int, log: Path) -> None:
+def show(port: int, smtp_port: int, log: Path, stop: str = "Ctrl-C") -> None:
     address = f"http://localhost:{port}"
     print(f"\n  Guichê is open: {address}\n")
     print(f"  Sign in with the password {PASSWORD!r} as")
@@ -18,4 +18,4 @@ def show(port: int, smtp_port: int, log: Path) -> None:
     print(f"  (SMTP: 127.0.0.1:{smtp_port}; mailboxes: atendimento@, suporte@ and financeiro@demo.guiche)")
     print(f"\n  API reference  {address}/docs")
     print(f"  Log            {log}")
-    print("  Stop           Ctrl-C\n", flush=True)
+    print(f"  Stop           {stop}\n", flush=True)

@@ -17,7 +17,7 @@ from all_in_one.environment import OWNERS, environment, free_ports, migrate_all
 from all_in_one.run import taken
 from localservers.postgres import Postgres, postgres
 from localservers.rabbitmq import rabbitmq
-from servicekit.database import Database
+from servicekit.process import Loop, run_threads
 
 # Every process of the system: what Kubernetes runs as deployments. (service, process; the gateway has but one.)
 PROCESSES = (
@@ -74,18 +74,25 @@ def up(data: Path, stop: threading.Event) -> None:
         server = stack.enter_context(database_server(data))
         broker_url = stack.enter_context(broker(data))
         targets = dict(zip(OWNERS, (f"127.0.0.1:{port}" for port in free_ports(len(OWNERS))), strict=True))
-        settings = environment(data, server, targets, broker_url)
-        migrate_all(settings)
-        children = [child(data, settings, number) for number in range(len(PROCESSES))]
+        os.environ.update(environment(data, server, targets, broker_url))
+        migrate_all(dict(os.environ))
+        children = [child(data, number) for number in range(len(PROCESSES))]
         stack.callback(end, children)
         for each in children:
             each.start()
-        filler = threading.Thread(target=fill, args=(data, settings, children, stop), daemon=True)
-        filler.start()
+        errors = run_threads("up", [supervisor(children), lambda stop: announce(data, children, stop)], stop)
+        (data / "up.json").unlink(missing_ok=True)
+    if errors:
+        raise SystemExit(1)
+
+
+def supervisor(children: list[Child]) -> Loop:
+    def run(stop: threading.Event) -> None:
         while not stop.wait(0.1):
             for each in children:
                 each.look_after()
-        (data / "up.json").unlink(missing_ok=True)
+
+    return run
 
 
 @contextmanager
@@ -108,29 +115,27 @@ def broker(data: Path) -> Iterator[str]:
             yield server.url
 
 
-def child(data: Path, settings: dict[str, str], number: int) -> Child:
+def child(data: Path, number: int) -> Child:
     service, process = PROCESSES[number]
     name = f"{service}-{process}".rstrip("-")
     logs = data / "logs"
     logs.mkdir(exist_ok=True)
     watch = int(os.environ.get("GUICHE_FIRST_WATCH_PORT", FIRST_WATCH_PORT)) + number
-    own = {**os.environ, **settings, "GUICHE_WATCH_PORT": str(watch)}
+    own = {**os.environ, "GUICHE_WATCH_PORT": str(watch)}
     return Child(name, [sys.executable, "-m", service, *([process] if process else [])], own, logs / f"{name}.log")
 
 
-def fill(data: Path, settings: dict[str, str], children: list[Child], stop: threading.Event) -> None:
-    port, smtp_port = int(settings["GUICHE_PORT"]), int(settings["GUICHE_SMTP_PORT"])
-    while not (taken(port) and taken(smtp_port)) and not stop.wait(0.1):
-        pass
-    routing, mail = (Database(settings[f"GUICHE_{owner}_DATABASE_URL"], pool=1) for owner in ("ROUTING", "MAIL"))
-    filling.fill(routing, mail, f"http://127.0.0.1:{port}", smtp_port)
-    for database in (routing, mail):
-        database.close()
+def announce(data: Path, children: list[Child], stop: threading.Event) -> None:
+    """Fills an empty house with the demo, and tells those who wait for it that all is ready."""
+    port, smtp_port = int(os.environ["GUICHE_PORT"]), int(os.environ["GUICHE_SMTP_PORT"])
+    while not (taken(port) and taken(smtp_port)):
+        if stop.wait(0.1):
+            return
+    filling.fill_by_urls(f"http://127.0.0.1:{port}", smtp_port)
     told = {
         "pid": os.getpid(),
         "port": port,
         "smtpPort": smtp_port,
-        "settings": settings,
         "processes": {
             each.name: {"pid": each.process.pid, "watch": int(each.environment["GUICHE_WATCH_PORT"])}
             for each in children
@@ -140,6 +145,7 @@ def fill(data: Path, settings: dict[str, str], children: list[Child], stop: thre
     partial.touch(mode=0o600)
     partial.write_text(json.dumps(told, indent=1))
     partial.rename(data / "up.json")
+    stop.wait()
 
 
 def end(children: list[Child]) -> None:

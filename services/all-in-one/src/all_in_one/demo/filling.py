@@ -1,9 +1,11 @@
 """Fills an empty Guichê with the demo: the directory by handlers, the tickets by real mails and presses of Start."""
 
 import json
+import os
 import smtplib
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 from urllib.request import Request, urlopen
 
@@ -34,11 +36,21 @@ def fill(routing: Database, mail: Database, base: str, smtp_port: int) -> None:
     tokens = {username: sign_in(base, username) for username, _ in STARTED}
     for username, subject in STARTED:
         token = tokens[username]
-        ticket_id = eventually(lambda subject=subject, token=token: ticket_about(base, token, subject))
+        ticket_id = eventually(partial(ticket_about, base, token, subject))
         call(base, f"/tickets/{ticket_id}:start", token, {})
     # All have arrived when the supervisor sees them.
     carla = sign_in(base, "carla")
     eventually(lambda: call(base, "/tickets:counts", carla)["total"] >= len(LETTERS))
+
+
+def fill_by_urls(base: str, smtp_port: int) -> None:
+    """The same from a process that has no databases open."""
+    routing, mail = (Database(os.environ[f"GUICHE_{owner}_DATABASE_URL"], pool=1) for owner in ("ROUTING", "MAIL"))
+    try:
+        fill(routing, mail, base, smtp_port)
+    finally:
+        routing.close()
+        mail.close()
 
 
 def found_company(routing: Database, mail: Database) -> bool:

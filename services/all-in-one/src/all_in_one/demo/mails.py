@@ -164,7 +164,7 @@ def add_html(mail: EmailMessage, text: str) -> None:
     mail.add_alternative(f"<html><body>{lines}{table}<img src='cid:{image[1:-1]}' alt='Foto'></body></html>", "html")
     html = mail.get_body(("html",))
     assert html is not None
-    html.add_related(png(120, 80, (34, 139, 130)), "image", "png", cid=image)  # type: ignore[attr-defined]
+    html.add_related(png(120, 80, (34, 139, 130)), "image", "png", cid=image)
 
 
 def made_up_file(name: str) -> tuple[bytes, str]:
