@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
-import { mockServer } from "./mock/plugin";
+import { mockServer } from "./mock/plugin.ts";
 
 const GATEWAY = process.env.GUICHE_GATEWAY ?? "http://localhost:8080";
 
@@ -18,6 +18,7 @@ export default defineConfig(({ mode }) => ({
   test: {
     environment: "jsdom",
     include: ["tests/**/*.test.{ts,tsx}"],
+    testTimeout: 30_000,
     setupFiles: ["tests/setup.ts"],
     css: { modules: { classNameStrategy: "non-scoped" } },
   },

@@ -1,5 +1,5 @@
 import type { Attachment, Interaction, Me, Message, Platform, Reference, Ticket, TicketPriority, TicketStatus } from "../src/api/types";
-import { LOGO_PNG, mailBody } from "./mails";
+import { LOGO_PNG, mailBody } from "./mails.ts";
 
 /** Invented customers and mails for looking at the pages and for tests. Nothing here is shipped. */
 const uuid = (kind: number, number: number): string => `0198a000-000${kind}-7000-8000-${String(number).padStart(12, "0")}`;

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";
-import type { Seed } from "./data";
-import { HOSTILE } from "./mails";
-import { type Jar, World } from "./world";
+import type { Seed } from "./data.ts";
+import { HOSTILE } from "./mails.ts";
+import { type Jar, World } from "./world.ts";
 
 /** The policies the gateway sends; the pages must work under them. */
 const PAGE_POLICY =

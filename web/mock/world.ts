@@ -1,6 +1,6 @@
 import type { Counts, Problem, StatusCount, Ticket, TicketEvent, TicketStatus } from "../src/api/types";
-import { ATTENDANTS, levelsOf, LEVELS, makeTicket, meOf, type Seed, startedEntry, type StoredTicket, type Username } from "./data";
-import { LOGO_PNG } from "./mails";
+import { ATTENDANTS, levelsOf, LEVELS, makeTicket, meOf, type Seed, startedEntry, type StoredTicket, type Username } from "./data.ts";
+import { LOGO_PNG } from "./mails.ts";
 
 /** What a browser's cookie jar holds of one session. */
 export interface Jar {

@@ -20,9 +20,6 @@ export const en: Catalogue = {
     showPassword: "Show or hide the password",
     missing: "Enter your username and password.",
     ended: "Your session has ended. Sign in again to continue where you were.",
-    promiseOne: "One live queue, with everything about the customer beside it.",
-    promiseTwo: "Whoever starts a ticket owns it: nobody answers twice.",
-    promiseThree: "Every step is in the history: who, when and what.",
   },
   bar: {
     main: "Main bar",
@@ -148,7 +145,7 @@ export const en: Catalogue = {
     emptyTitle: "All caught up",
     emptyText: "No ticket is waiting for you now. New ones appear here by themselves.",
     emptyFilterTitle: "Nothing with these filters",
-    emptyFilterText: "There are tickets outside this selection. Clear the filters to see the whole queue.",
+    emptyFilterText: "There may be tickets outside this selection: clear the filters to see the whole queue.",
     failedTitle: "The queue could not be loaded",
     keys: "<1>J</1> <1>K</1> move · <1>Enter</1> opens",
   },

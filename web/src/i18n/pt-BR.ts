@@ -1,6 +1,6 @@
 export const ptBR = {
   product: "Guichê",
-  tagline: "Atendimento que anda, chamado a chamado.",
+  tagline: "Atendimento que anda, ticket a ticket.",
   skipToContent: "Pular para o conteúdo",
   loading: "Carregando…",
   tryAgain: "Tentar de novo",
@@ -18,9 +18,6 @@ export const ptBR = {
     showPassword: "Mostrar ou ocultar a senha",
     missing: "Preencha o usuário e a senha.",
     ended: "Sua sessão terminou. Entre de novo para continuar de onde parou.",
-    promiseOne: "Uma fila só, ao vivo, com tudo sobre o cliente ao lado.",
-    promiseTwo: "Quem inicia um ticket cuida dele: ninguém responde em dobro.",
-    promiseThree: "Cada passo fica no histórico, com quem, quando e o quê.",
   },
   bar: {
     main: "Barra principal",
@@ -146,7 +143,7 @@ export const ptBR = {
     emptyTitle: "Fila em dia",
     emptyText: "Nenhum ticket espera por você agora. Os novos aparecem aqui sozinhos.",
     emptyFilterTitle: "Nada com esses filtros",
-    emptyFilterText: "Há tickets fora deste recorte. Limpe os filtros para ver toda a fila.",
+    emptyFilterText: "Pode haver tickets fora deste recorte: limpe os filtros para ver toda a fila.",
     failedTitle: "Não foi possível carregar a fila",
     keys: "<1>J</1> <1>K</1> percorre · <1>Enter</1> abre",
   },

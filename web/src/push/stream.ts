@@ -24,6 +24,7 @@ export function openPush(receive: (message: PushMessage) => void): () => void {
   let last: PushMessage = { type: "lost" };
 
   function tell(message: PushMessage): void {
+    if (closing.signal.aborted) return;
     if (message.type === "connected" || message.type === "lost") last = message;
     channel.postMessage(message);
     receive(message);
@@ -54,6 +55,8 @@ async function whileLeading(signal: AbortSignal, lead: () => void): Promise<void
     return;
   }
   const held = async (): Promise<void> => {
+    // The lock may have been on its way when the page let go of it.
+    if (signal.aborted) return;
     lead();
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
   };

@@ -1,7 +1,7 @@
 import { Button, Loader, Skeleton } from "@mantine/core";
 import { IconArrowUp } from "@tabler/icons-react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useMemo } from "react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Ticket } from "@/api/types";
@@ -13,6 +13,7 @@ import styles from "./queue-list.module.css";
 import { QueueCard, QueueRow } from "./queue-row";
 import { useFresh } from "./use-fresh";
 import { useListKeys } from "./use-list-keys";
+import { useSteadyScroll } from "./use-steady-scroll";
 
 const ROW_HEIGHT = 66;
 const CARD_HEIGHT = 116;
@@ -65,9 +66,9 @@ interface RowsProps {
 function Rows({ scope, tickets, narrow, list }: RowsProps) {
   const { t } = useTranslation();
   const myId = useMe().data?.attendant?.id ?? "";
-  const scroll = useRef<HTMLDivElement>(null);
   const height = narrow ? CARD_HEIGHT : ROW_HEIGHT;
   const fresh = useFresh(scope, tickets);
+  const { scroll, missed } = useSteadyScroll(tickets, height);
   const virtual = useVirtualizer({
     count: tickets.length,
     getScrollElement: () => scroll.current,
@@ -77,7 +78,6 @@ function Rows({ scope, tickets, narrow, list }: RowsProps) {
   });
   const items = virtual.getVirtualItems();
   const { active, setActive } = useListKeys(tickets, scroll, (index) => virtual.scrollToIndex(index));
-  const missed = useSteadyScroll(tickets, scroll, height);
 
   // The height belongs to the layout: a turned phone must not keep the old one.
   useEffect(() => virtual.measure(), [virtual, height]);
@@ -121,38 +121,6 @@ function Rows({ scope, tickets, narrow, list }: RowsProps) {
       )}
     </>
   );
-}
-
-/**
- * Keeps what is being read in place when rows come in above it. Returns how many came in unseen since the list was last at
- * its top.
- */
-function useSteadyScroll(tickets: Ticket[], scroll: React.RefObject<HTMLDivElement | null>, height: number): number {
-  const before = useRef<Ticket[]>(tickets);
-  const [missed, setMissed] = useState(0);
-
-  useLayoutEffect(() => {
-    const element = scroll.current;
-    const anchor = element ? before.current[Math.floor(element.scrollTop / height)] : undefined;
-    const was = anchor ? before.current.indexOf(anchor) : -1;
-    const is = anchor ? tickets.findIndex(({ id }) => id === anchor.id) : -1;
-    before.current = tickets;
-    if (!element || element.scrollTop < height / 2 || is <= was || was < 0) return;
-    element.scrollTop += (is - was) * height;
-    setMissed((count) => count + is - was);
-  }, [tickets, scroll, height]);
-
-  useEffect(() => {
-    const element = scroll.current;
-    if (!element) return;
-    const onScroll = (): void => {
-      if (element.scrollTop < height / 2) setMissed(0);
-    };
-    element.addEventListener("scroll", onScroll, { passive: true });
-    return () => element.removeEventListener("scroll", onScroll);
-  }, [scroll, height]);
-
-  return missed;
 }
 
 function Announcement({ latest }: { latest: Ticket[] }) {

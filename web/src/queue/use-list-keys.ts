@@ -47,9 +47,10 @@ function stepOf(event: KeyboardEvent, list: HTMLElement | null): number {
   return BACKWARD.includes(event.key) ? -1 : 0;
 }
 
-/** The row may have to be scrolled into being first; two frames are enough for the virtual list to render it. */
+/** The row may have to be scrolled into being first; the virtual list needs a frame or two to render it. */
 function focusWhenThere(id: string, list: HTMLElement | null, frames = 4): void {
-  const row = list?.querySelector<HTMLElement>(`[data-ticket-id="${CSS.escape(id)}"]`);
+  const rows = list?.querySelectorAll<HTMLElement>("[data-ticket-id]") ?? [];
+  const row = [...rows].find(({ dataset }) => dataset.ticketId === id);
   if (row) row.focus({ preventScroll: true });
   else if (frames > 0) requestAnimationFrame(() => focusWhenThere(id, list, frames - 1));
 }

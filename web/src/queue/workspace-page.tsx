@@ -4,23 +4,24 @@ import { IconAdjustmentsHorizontal, IconX } from "@tabler/icons-react";
 import { useEffect } from "react";
 import { Trans, useTranslation } from "react-i18next";
 import { Link, useLocation } from "react-router";
+import { NARROW } from "@/ui/layout";
 import { useTitle } from "@/ui/use-title";
 import { filterSearch, type QueueFilter, useQueueFilter } from "./filter";
 import { countOf, useCounts } from "./queries";
+import { rememberQueue } from "./queue-address";
 import { QueueList } from "./queue-list";
 import { Sidebar } from "./sidebar";
 import { useFilterTitle } from "./use-filter-title";
 import styles from "./workspace.module.css";
 
-/** Below this width the sidebar becomes a drawer and rows become cards. */
-export const NARROW = "(max-width: 61.9em)";
-
 export function WorkspacePage() {
   const { t } = useTranslation();
-  const narrow = useMediaQuery(NARROW) ?? false;
+  const narrow = useMediaQuery(NARROW);
   const filter = useQueueFilter();
   const counts = useCounts().data;
   const open = counts ? countOf(counts.statuses, "CREATED_OR_OPEN") : 0;
+  const search = filterSearch(filter);
+  useEffect(() => rememberQueue(search), [search]);
   useTitle(open > 0 ? `(${open}) ${t("queue.title")}` : t("queue.title"));
   return (
     <div className={styles.workspace}>

@@ -24,11 +24,6 @@ export function SignInPage() {
         </div>
         <div className={styles.pitch}>
           <p>{t("tagline")}</p>
-          <ul>
-            <li>{t("signIn.promiseOne")}</li>
-            <li>{t("signIn.promiseTwo")}</li>
-            <li>{t("signIn.promiseThree")}</li>
-          </ul>
         </div>
       </aside>
       <main className={styles.side}>
@@ -87,9 +82,9 @@ function SignInForm() {
           {t("signIn.ended")}
         </Alert>
       )}
-      <div role="alert">
+      <div role="alert" className={styles.alert}>
         {error && (
-          <Alert color="red" variant="light" icon={<IconAlertTriangle />} data-testid="sign-in-error">
+          <Alert color="red" variant="light" classNames={{ root: styles.failure ?? "" }} icon={<IconAlertTriangle />} data-testid="sign-in-error">
             {error}
           </Alert>
         )}
@@ -123,18 +118,20 @@ function SignInForm() {
   );
 }
 
-/** A row of service windows, drawn large and faint. */
+/** A row of service windows; somebody sits behind the middle one. */
 function Arches() {
   return (
-    <svg className={styles.arches} viewBox="0 0 620 520" fill="none" stroke="currentColor" strokeWidth="10" strokeLinecap="round" aria-hidden>
-      {[0, 1, 2].map((index) => (
-        <g key={index} transform={`translate(${index * 200 + 20} ${index % 2 ? 30 : 0})`}>
-          <path d="M20 470V200a75 75 0 0 1 150 0v270" />
-          <path d="M55 470V215a40 40 0 0 1 80 0v255" />
-          <circle cx="95" cy="300" r="24" fill="currentColor" stroke="none" />
-        </g>
+    <svg className={styles.arches} viewBox="0 0 660 460" fill="none" strokeWidth="9" strokeLinecap="round" aria-hidden>
+      <g stroke="currentColor">
+        {[20, 240, 460].map((left) => (
+          <path key={left} d={`M${left} 410V190a90 90 0 0 1 180 0v220`} />
+        ))}
+        <path d="M0 440h660" />
+      </g>
+      {[110, 550].map((center) => (
+        <circle key={center} cx={center} cy="230" r="27" fill="currentColor" />
       ))}
-      <path d="M0 490h620" />
+      <circle className={styles.lit} cx="330" cy="230" r="27" />
     </svg>
   );
 }

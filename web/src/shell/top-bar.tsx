@@ -1,6 +1,5 @@
 import { Menu, Tooltip, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { notifications } from "@mantine/notifications";
 import { IconCheck, IconChevronDown, IconDeviceDesktop, IconExternalLink, IconIdBadge2, IconLogout, IconMoon, IconSun } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
@@ -8,6 +7,7 @@ import { type Language, setLanguage } from "@/i18n";
 import { useConnected } from "@/push/use-push";
 import { signOut, useMe } from "@/session/session";
 import { initials } from "@/ui/format";
+import { notify } from "@/ui/notify";
 import { Logo } from "./logo";
 import { MyInformation } from "./my-information";
 import styles from "./shell.module.css";
@@ -87,7 +87,7 @@ function AccountMenu() {
     try {
       await signOut();
     } catch {
-      notifications.show({ color: "red", message: t("bar.signOutFailed") });
+      notify("failed", t("bar.signOutFailed"));
     }
   }
 

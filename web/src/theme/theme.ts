@@ -14,14 +14,26 @@ const petrol: MantineColorsTuple = [
   "#0b3a44",
 ];
 
+/** The dark theme's greys, leaning towards petrol as its surfaces do. */
+const dark: MantineColorsTuple = [
+  "#e8edee",
+  "#b6c1c5",
+  "#95a2a7",
+  "#6c797e",
+  "#3e4b50",
+  "#2a3539",
+  "#1d262a",
+  "#182023",
+  "#101517",
+  "#0b1012",
+];
+
 const FONT = '"Geist Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif';
 
 export const theme = createTheme({
-  colors: { petrol },
+  colors: { petrol, dark },
   primaryColor: "petrol",
-  primaryShade: { light: 7, dark: 3 },
-  // Dark theme buttons are light petrol and need dark text.
-  autoContrast: true,
+  primaryShade: { light: 7, dark: 6 },
   fontFamily: FONT,
   headings: { fontFamily: FONT, fontWeight: "620" },
   defaultRadius: "md",

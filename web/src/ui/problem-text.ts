@@ -18,7 +18,7 @@ export function useProblemText(): (error: unknown) => string {
 
 function waitText(seconds: number, language: string): string {
   const [value, unit] = seconds < 90 ? [seconds, "second"] : [Math.ceil(seconds / 60), "minute"];
-  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" } as Intl.NumberFormatOptions).format(value);
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(value);
 }
 
 export function traceIdOf(error: unknown): string {
