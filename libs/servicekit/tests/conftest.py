@@ -1,7 +1,6 @@
 """What the tests of events share: an owner and a consumer of events, joined by either way of delivery."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from servicekit.testing import MakeDatabase
 
 
 @pytest.fixture(params=["direct", "rabbitmq"])
-def scene(request: pytest.FixtureRequest, make_database: MakeDatabase) -> Iterator[Scene]:
+def scene(request: pytest.FixtureRequest, make_database: MakeDatabase) -> Scene:
     owner, target = make_database("sample"), make_database("sample")
     direct = request.param == "direct"
     way = Direct(target) if direct else OverRabbit(request.getfixturevalue("amqp_url"), target)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from google.protobuf.message import Message
 from guiche.publisher.v1.publisher_events_pb2 import PublisherChanged
 from sample import keep
 from sqlalchemy import text
@@ -16,11 +17,11 @@ from servicekit.events.inbox import inbox_worker
 from servicekit.events.outbox import publish
 from servicekit.events.rabbitmq import RabbitDelivery, consumer
 from servicekit.events.relay import Delivery, relay
-from servicekit.process import Loop
+from servicekit.process import EventHandler, Loop
 
 CHANGED = "guiche.publisher.v1.PublisherChanged"
 TOPOLOGY = {"sample": (CHANGED,)}
-CONSUMES = {PublisherChanged: keep}
+CONSUMES: dict[type[Message], EventHandler] = {PublisherChanged: keep}
 
 
 class Way(Protocol):
@@ -79,7 +80,7 @@ class Scene:
         return [version for name, version in self.handled() if name == aggregate]
 
     def outbox_empty(self) -> bool:
-        return query(self.owner, "SELECT count(*) FROM outbox")[0][0] == 0
+        return bool(query(self.owner, "SELECT count(*) FROM outbox")[0][0] == 0)
 
     def hurry(self) -> None:
         hurry(self.target)

@@ -15,6 +15,8 @@ EXCHANGE = "guiche.events"
 DEAD = "guiche.dead"
 CONTENT_TYPE = "application/protobuf"
 
+REQUIRED = {f"ce-{name}" for name in ("specversion", "id", "source", "type", "time", "partitionkey")}
+
 # All set explicitly, so that RabbitMQ 3.10 to 4.x behave alike.
 QUEUE_ARGUMENTS: dict[str, Any] = {
     "x-queue-type": "quorum",
@@ -80,6 +82,9 @@ def from_message(headers: Mapping[str, Any] | None, content_type: str | None, bo
     """Whatever stands in a queue; Undecodable where it is no event."""
     try:
         texts = {name: value for name, value in (headers or {}).items() if isinstance(value, str) and "\0" not in value}
+        if not REQUIRED <= texts.keys():
+            # The library would make up what is missing, the id too, and then no repetition would be known.
+            raise Undecodable(f"missing: {sorted(REQUIRED - texts.keys())}")
         event = from_binary(RabbitMQMessage(texts, content_type, body), UNTOUCHED, CloudEvent)
         at = event.get_time()
         return Envelope(

@@ -149,8 +149,9 @@ class Session:
         self.settled.clear()
         self.confirmed = set()
         self.connection.ioloop.add_callback_threadsafe(lambda: self.begin(envelopes))
-        if not self.wait_settled():
-            # What was confirmed counts; the connection does not, since its confirms are no longer understood.
+        if not self.wait_settled() or self.returned:
+            # What was confirmed counts. But the rest of its confirms would no longer be understood; or somebody removed
+            # a queue or a binding, which the next session declares again.
             self.close()
         return set(self.confirmed)
 
@@ -229,10 +230,6 @@ class Session:
             if isinstance(confirm, Basic.Ack) and event_id not in self.returned:
                 self.confirmed.add(event_id)
         self.pump()
-        if self.returned and self.settled.is_set():
-            # Somebody removed a queue or a binding: a new session declares them again.
-            self.reason = "returned: no queue is bound"
-            self.on_close_wanted()
 
 
 def consumer(
