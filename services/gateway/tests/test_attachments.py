@@ -1,12 +1,16 @@
 """Downloads: what a stranger wrote, given to a browser."""
 
+import socket
+from pathlib import Path
 from uuid import uuid4
 
 import httpx
 import pytest
 
 from gateway.attachments import disposition, safe_name
-from gateway.testing import PNG, World
+from gateway.push import stream
+from gateway.testing import PNG, World, serving, settings_for
+from servicekit.testing import eventually
 
 
 def download(client: httpx.Client, world: World, attachment_id: str, query: str = "") -> httpx.Response:
@@ -63,6 +67,29 @@ def test_the_download_of_an_invisible_ticket_asks_mail_for_nothing(client: httpx
     answer = client.get(f"/api/v1/tickets/{uuid4()}/attachments/{attachment.id}", headers=world.headers())
     assert (answer.status_code, answer.json()["code"]) == (404, "TICKET_NOT_FOUND")
     assert not world.calls_of("DownloadAttachment")
+
+
+def test_a_client_that_takes_nothing_gives_its_place_back(
+    keys_folder: Path, addresses: dict[str, str], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "SEND_SECONDS", 0.3)
+    ticket, attachment = world.add_ticket(), world.add_attachment(bytes(30_000_000), file_name="a")
+    path = f"/api/v1/tickets/{ticket.id}/attachments/{attachment.id}"
+    small = f"/api/v1/tickets/{ticket.id}/attachments/{world.add_attachment(b'x').id}"
+    with (
+        serving(settings_for(keys_folder, downloads=1, **addresses)) as running,
+        httpx.Client(base_url=running.url, trust_env=False) as client,
+        socket.socket() as deaf,
+    ):
+        url = httpx.URL(running.url)
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+        deaf.connect((url.host, url.port))
+        deaf.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {world.token()}\r\n\r\n".encode())
+        assert deaf.recv(12) == b"HTTP/1.1 200"
+        refused = client.get(small, headers=world.headers())
+        assert (refused.status_code, refused.json()["code"]) == (503, "BUSY")
+        assert refused.headers["Retry-After"] == "1"
+        eventually(lambda: client.get(small, headers=world.headers()).status_code == 200)
 
 
 def test_an_empty_file_is_a_file(client: httpx.Client, world: World) -> None:

@@ -13,7 +13,7 @@ from guiche.mail.v1 import message_pb2, message_service_pb2, message_service_pb2
 
 from gateway.decoder import split_query
 from gateway.failures import BadInput, Busy, UnknownField
-from gateway.gate import Gate, record_of, sign_in_of_request
+from gateway.gate import Gate, Record, record_of, sign_in_of_request
 from gateway.problem_docs import documented
 
 PATH = "/api/v1/tickets/{ticketId}/attachments/{attachmentId}"
@@ -84,7 +84,7 @@ def download(gate: Gate, slots: threading.BoundedSemaphore) -> Callable[[str, st
         except BaseException:
             slots.release()
             raise
-        response = Response(chunks(parts), headers=headers(attachment, inline))
+        response = Response(chunks(parts, record_of(request)), headers=headers(attachment, inline))
         response.call_on_close(slots.release)
         return response
 
@@ -101,8 +101,10 @@ def wants_inline(query: str) -> bool:
     return given[0] == "inline"
 
 
-def chunks(parts: Iterator[message_service_pb2.DownloadAttachmentResponse]) -> Iterator[bytes]:
+def chunks(parts: Iterator[message_service_pb2.DownloadAttachmentResponse], record: Record) -> Iterator[bytes]:
     for part in parts:
+        if record.gone:
+            return
         yield part.chunk
 
 

@@ -99,7 +99,7 @@ class Edge:
             await self.stream(scope, receive, send)
         else:
             body = await read_body(scope, receive, self.settings.max_body, self.settings.body_seconds)
-            await self.flask(scope, replay(body, receive), send)  # type: ignore[arg-type]
+            await self.flask(scope, replay(body, receive), patient(send, record))  # type: ignore[arg-type]
 
     def report(self, record: Record, seconds: float, current: Span) -> None:
         route = record.route or "none"
@@ -176,6 +176,22 @@ def replay(body: bytes, receive: Receive) -> Receive:
         return await receive()
 
     return again
+
+
+def patient(send: Send, record: Record) -> Send:
+    """Never raises and never waits long: a2wsgi would leave the thread that writes waiting for ever."""
+
+    async def sending(message: Any) -> None:
+        if record.gone:
+            return
+        try:
+            async with asyncio.timeout(push.SEND_SECONDS):
+                await send(message)
+        except Exception as error:
+            record.gone = True
+            log("gateway").warning("client_gone", error=type(error).__name__)
+
+    return sending
 
 
 def answer(send: Send, problem: Problem) -> Awaitable[None]:

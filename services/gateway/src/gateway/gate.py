@@ -25,6 +25,8 @@ class Record:
     status: int = 0
     attendant: str = ""
     protocol: str = ""
+    # The client went away, or takes nothing more: what is still being written for it may stop.
+    gone: bool = False
 
 
 @dataclass(frozen=True)

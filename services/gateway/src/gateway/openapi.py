@@ -16,9 +16,10 @@ from gateway.contract import EXPOSED, VARIABLE, Route, routes
 from gateway.push import description as push
 from gateway.schemas import Schema, Schemas, is_required
 
-PROJECT = Path(__file__).resolve().parents[2]
-TARGET = PROJECT / "openapi.json"
-GENERATOR = PROJECT.parents[1] / "proto" / "generate.py"
+HERE = Path(__file__).resolve().parent
+# Within the package, so that it is installed with it; services/gateway/openapi.json is a link to it.
+TARGET = HERE / "openapi.json"
+GENERATOR = HERE.parents[3] / "proto" / "generate.py"
 
 INFO = {
     "title": "Guichê",
@@ -44,7 +45,7 @@ PARAMETERS = {
         "name": "X-Guiche-CSRF",
         "in": "header",
         "schema": {"type": "string"},
-        "description": "1. Needed where the cookie signs the request in, else CSRF_HEADER_MISSING.",
+        "description": "Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING.",
     },
     "ifMatch": {
         "name": "If-Match",

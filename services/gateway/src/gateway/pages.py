@@ -10,8 +10,6 @@ from gateway.gate import record_of
 
 HERE = Path(__file__).resolve().parent
 DOCS = HERE / "docs_page"
-# Beside the sources in a checkout, within the package where it is installed.
-OPENAPI_PLACES = [HERE / "openapi.json", HERE.parents[1] / "openapi.json"]
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -31,7 +29,7 @@ View = Callable[[], ResponseReturnValue]
 
 
 def add_pages(app: Flask, extra: Mapping[str, View]) -> None:
-    openapi = openapi_document()
+    openapi = (HERE / "openapi.json").read_bytes()
     views: dict[str, View] = {
         "/openapi.json": lambda: Response(openapi, mimetype="application/json", headers={"Cache-Control": REVALIDATE}),
         "/docs": lambda: file(DOCS, "index.html"),
@@ -48,10 +46,6 @@ def recorded(path: str, view: View) -> View:
         return view()
 
     return answer
-
-
-def openapi_document() -> bytes:
-    return next(place for place in OPENAPI_PLACES if place.exists()).read_bytes()
 
 
 def web_app(dist: Path, path: str) -> Response:

@@ -9,6 +9,9 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// `code` in backquotes, as comments have it.
+const prose = (text) => (text ?? "").split("`").map((part, n) => (n % 2 ? element("code", {}, part) : part));
+
 const api = await (await fetch("/openapi.json")).json();
 const operations = Object.entries(api.paths).flatMap(([path, item]) =>
   VERBS.filter((verb) => item[verb]).map((verb) => ({ path, verb, ...item[verb] })),
@@ -55,7 +58,7 @@ function row(name, schema, { required = false, place = "", text = "" } = {}) {
     {},
     element("th", {}, element("code", {}, name), required ? element("span", { class: "mark" }, "required") : null),
     element("td", {}, element("span", { class: "type" }, ...type(schema), place ? ` · ${place}` : "", limit ? ` · ${limit}` : "")),
-    element("td", {}, text || schema.description || "", values(schema)),
+    element("td", {}, ...prose(text || schema.description), values(schema)),
   );
 }
 
@@ -112,7 +115,7 @@ function article(operation) {
       element("span", { class: `verb ${operation.verb}` }, operation.verb.toUpperCase()),
       element("span", { class: "path" }, operation.path),
     ),
-    element("p", { class: "text" }, operation.description),
+    element("p", { class: "text" }, ...prose(operation.description)),
     element("p", { class: "muted" }, signing(operation)),
     ...parameters(operation),
     ...body(operation),
@@ -126,7 +129,7 @@ function schemaArticle([name, schema]) {
     "article",
     { id: `schema-${name}`, "data-find": `${name} ${schema.description ?? ""}`.toLowerCase() },
     element("h3", {}, element("span", { class: "path" }, name)),
-    schema.description ? element("p", { class: "text" }, schema.description) : null,
+    schema.description ? element("p", { class: "text" }, ...prose(schema.description)) : null,
     details,
   );
 }
@@ -138,7 +141,7 @@ function problemRows() {
 }
 
 function group(title, id, text, ...content) {
-  return [element("h2", { id }, title), text ? element("p", { class: "lead" }, text) : null, ...content].filter(Boolean);
+  return [element("h2", { id }, title), text ? element("p", { class: "lead" }, ...prose(text)) : null, ...content].filter(Boolean);
 }
 
 const ofTag = (tag) => operations.filter((operation) => operation.tags.includes(tag.name));
@@ -146,7 +149,7 @@ const schemas = Object.entries(api.components.schemas);
 
 document.querySelector("main").replaceChildren(
   element("h1", {}, `${api.info.title} API`),
-  element("p", { class: "lead" }, api.info.description),
+  element("p", { class: "lead" }, ...prose(api.info.description)),
   element("p", {}, "The machine-readable document: ", element("a", { href: "/openapi.json" }, "/openapi.json"), ` (OpenAPI ${api.openapi}).`),
   ...api.tags.flatMap((tag) => group(tag.name.replace(/Service$/, ""), tag.name, tag.description, ...ofTag(tag).map(article))),
   ...group("Problem codes", "problems", "The `code` of a problem is for programs and never changes.", table(problemRows())),

@@ -72,7 +72,7 @@ class Stream:
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
         # An id before the first event lets a client that has seen none yet reconnect without a gap.
         place = f"id: {self.hub.event_id(self.hub.told)}\n" if connection.queue.empty() else ""
-        await asyncio.wait_for(send_text(send, f"retry: {RETRY_MILLISECONDS}\n{place}\n"), SEND_SECONDS)
+        await send_text(send, f"retry: {RETRY_MILLISECONDS}\n{place}\n")
         tasks = [
             asyncio.ensure_future(gone(receive)),
             asyncio.ensure_future(self.write(connection, expires_at, send)),
@@ -80,7 +80,9 @@ class Stream:
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                task.result()
+                # A client that takes nothing more is no error of ours: its connection just ends.
+                with contextlib.suppress(TimeoutError):
+                    task.result()
         finally:
             for task in tasks:
                 task.cancel()
@@ -93,12 +95,13 @@ class Stream:
                 text = await asyncio.wait_for(connection.queue.get(), min(left, self.heartbeat))
             if text is None:
                 break
-            await asyncio.wait_for(send_text(send, text or ": still here\n\n"), SEND_SECONDS)
+            await send_text(send, text or ": still here\n\n")
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def send_text(send: Send, text: str) -> None:
-    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+    async with asyncio.timeout(SEND_SECONDS):
+        await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
 
 async def gone(receive: Receive) -> None:
