@@ -34,6 +34,11 @@ def make_flask(gate: Gate, web_dist: Path, downloads: int, extra: Mapping[str, p
             return pages.web_app(web_dist, request.path)
         return of_http(error)
 
+    @app.after_request
+    def never_guess(response: Response) -> Response:
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
     app.register_error_handler(Failure, refused)
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(Exception, broken)
