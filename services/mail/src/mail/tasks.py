@@ -1,16 +1,16 @@
 """Celery ↔ handlers. A task is only a hint that there is work: what is to be done stands in the database."""
 
 import threading
+from functools import partial
 
 from celery import Celery
-from celery.worker import state
 
 from mail.config import MailSettings
 from mail.files import Files
 from mail.handlers.ingest import Ingest, ingest_due
 from servicekit.database import Database
 from servicekit.process import Loop
-from servicekit.tasks import hint, make_celery
+from servicekit.tasks import add_task, celery_worker, hint, make_celery
 from servicekit.telemetry import log
 
 QUEUE = "mail.ingest"
@@ -68,20 +68,11 @@ def ingest_worker(settings: MailSettings, database: Database, files: Files) -> L
     def run(stop: threading.Event) -> None:
         app = make_app(settings.rabbitmq_url)
         with Ingest(database, files, settings.ingest_parsers) as ingest:
-
-            @app.task(name=QUEUE)
-            def work() -> None:
-                ingest_due(ingest, stop.is_set)
-
-            # Threads, since the parsing is done by children already, and these cannot be shared by processes.
-            worker = app.WorkController(pool="threads", concurrency=settings.ingest_tasks, without_heartbeat=True)
-            state.should_stop = None
-            threading.Thread(target=stop_celery, args=(stop,), daemon=True).start()
-            worker.start()
+            add_task(app, QUEUE, partial(work, ingest, stop))
+            celery_worker(app, settings.ingest_tasks)(stop)
 
     return run
 
 
-def stop_celery(stop: threading.Event) -> None:
-    stop.wait()
-    state.should_stop = 0  # type: ignore[assignment]  # Celery's own handler of SIGTERM does the same
+def work(ingest: Ingest, stop: threading.Event) -> None:
+    ingest_due(ingest, stop.is_set)
