@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, Response, g, request
 from google.protobuf.message import Message
-from werkzeug.routing import BaseConverter, Map
+from werkzeug.routing import BaseConverter
 
 from gateway.contract import VARIABLE, Route, routes
 from gateway.decoder import read_body, read_query
@@ -24,9 +24,8 @@ KEY = re.compile(r"[!-~]{1,100}")
 class Segment(BaseConverter):
     """A path variable. Without ":", so that /tickets/abc:start is never the ticket "abc:start"."""
 
-    def __init__(self, map: Map) -> None:
-        super().__init__(map)
-        self.regex = "[^/:]+"
+    regex = "[^/:]+"
+    part_isolating = True
 
 
 def add_routes(app: Flask, gate: Gate) -> None:
