@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from guiche.ticket.v1.ticket_events_pb2 import AudienceChange, TicketOpened, Tic
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client import REGISTRY
 
 from gateway.push import hub as hubs
 from gateway.push.hub import QUEUE, RESYNC, Connection, Hub
@@ -232,6 +234,21 @@ def test_the_push_continues_the_trace_of_its_event(
     assert span.context is not None
     assert format(span.context.trace_id, "032x") == TRACE.split("-")[1]
     assert span.attributes == {"ticket": "t1", "verb": "opened", "connections": 1}
+
+
+def test_the_delay_from_change_to_push_is_measured(gateway: Running, listen: Listen) -> None:
+    def measured(name: str) -> float:
+        return REGISTRY.get_sample_value(f"guiche_push_seconds_{name}") or 0.0
+
+    with listen(["l:timed"]) as listener:
+        state = TicketState(id="t1")
+        state.last_activity_at.FromNanoseconds(time.time_ns() - 2 * 10**9)
+        event = TicketOpened(ticket=state, audience=AudienceChange(after=["l:timed"]))
+        count, total = measured("count"), measured("sum")
+        gateway.app.hub.publish(TicketOpened.DESCRIPTOR.full_name, event.SerializeToString(), "")
+        listener.next()
+        eventually(lambda: measured("count") == count + 1)
+        assert 2 <= measured("sum") - total < 30
 
 
 def test_events_nobody_is_told_of_are_passed_over(gateway: Running) -> None:

@@ -14,6 +14,8 @@ class TicketChange:
 
     ticket_id: str
     verb: str
+    # Seconds since 1970.
+    at: float
     before: frozenset[str]
     after: frozenset[str]
 
@@ -31,7 +33,10 @@ TicketEvent = ticket_events_pb2.TicketOpened | ticket_events_pb2.TicketStarted
 
 def ticket_change(verb: str, event: TicketEvent) -> TicketChange:
     audience = event.audience
-    return TicketChange(event.ticket.id, verb, frozenset(audience.before), frozenset(audience.after))
+    at = event.ticket.last_activity_at
+    return TicketChange(
+        event.ticket.id, verb, at.seconds + at.nanos / 1e9, frozenset(audience.before), frozenset(audience.after)
+    )
 
 
 def read_opened(payload: bytes) -> Change:

@@ -7,16 +7,17 @@ import asyncio
 import json
 import secrets
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from gateway.failures import TooManyConnections
 from gateway.push.changes import READERS, AudienceMoved, TicketChange
-from servicekit.telemetry import log, span
+from servicekit.telemetry import SECONDS, log, span
 
 RING = 10_000
 QUEUE = 256
@@ -28,6 +29,7 @@ SETTLE_SECONDS = 5.0
 
 CONNECTIONS = Gauge("guiche_push_connections", "Open push connections")
 PUSHED = Counter("guiche_push_events_total", "Events put into the queues of connections", ["event"])
+DELAY = Histogram("guiche_push_seconds", "From a ticket's change to the queues of connections", buckets=SECONDS)
 
 RESYNC = "event: resync\ndata: {}\n\n"
 COUNTS = "event: counts\ndata: {}\n\n"
@@ -145,6 +147,9 @@ class Hub:
             for connection in could | can:
                 connection.put(self.ticket_event(entry, connection in can), "ticket")
                 self.hint_counts(connection)
+        if could or can:
+            # The change was stamped by the clock of another machine, which may be a little ahead.
+            DELAY.observe(max(0.0, time.time() - change.at))
 
     def listeners(self, keys: Iterable[str]) -> set[Connection]:
         return set().union(*(self.by_key.get(key, ()) for key in keys))
