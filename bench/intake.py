@@ -27,6 +27,7 @@ from sqlalchemy import text
 
 from localservers.postgres import postgres
 from mail.config import MailSettings
+from mail.domain import Account
 from mail.files import Files
 from mail.handlers.ingest import Ingest, ingest_batch, ingest_due
 from mail.parsing.message import parse
@@ -34,7 +35,6 @@ from mail.parsing.model import Limits
 from mail.receiver.intake import Intake
 from mail.receiver.server import receiver
 from mail.storage import accounts
-from mail.storage.accounts import Account
 from servicekit.database import Database, migrate
 from servicekit.ids import new_id
 from servicekit.tokens import make_keys

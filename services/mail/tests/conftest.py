@@ -16,10 +16,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from sqlalchemy import Row, Table, select
 
 from mail.config import MailSettings
+from mail.domain import Account
 from mail.files import Files
 from mail.receiver.intake import Intake
 from mail.receiver.server import receiver
-from mail.storage.accounts import Account
 from servicekit.database import Database
 from servicekit.testing import MakeDatabase
 

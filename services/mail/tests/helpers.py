@@ -6,8 +6,8 @@ from uuid import UUID
 
 import psycopg
 
+from mail.domain import Account
 from mail.storage import accounts
-from mail.storage.accounts import Account
 from servicekit.database import Database
 from servicekit.ids import new_id
 

@@ -7,11 +7,11 @@ from uuid import UUID
 import grpc
 from guiche.mail.v1 import message_pb2, message_service_pb2, message_service_pb2_grpc
 
+from mail.domain import Attachment, Message
 from mail.events import stamp
 from mail.files import Files
 from mail.handlers import read
 from mail.handlers.read import Position
-from mail.storage.messages import Attachment, Message
 from servicekit.database import Database
 from servicekit.pages import make_token, read_token, secret_of
 from servicekit.rpc.caller import grant

@@ -7,10 +7,9 @@ from typing import TypeAlias
 from uuid import UUID
 
 from mail.config import MailSettings
-from mail.domain import normal_address
+from mail.domain import Account, normal_address
 from mail.files import Files
 from mail.storage import accounts, raw_mails
-from mail.storage.accounts import Account
 from servicekit.database import Database
 from servicekit.ids import new_id
 

@@ -1,11 +1,83 @@
-"""Rules of mail without I/O: addresses of mailboxes, and what a mail's path through the service is."""
+"""What mail is made of, and its rules without I/O."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-# WAITING for ingestion; INGESTED: its message stands; QUARANTINED: set aside with its raw file until a person decides.
-RawState = Literal["WAITING", "INGESTED", "QUARANTINED"]
 Direction = Literal["IN", "OUT"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    id: UUID
+    organization_id: UUID
+    address: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawMail:
+    """One mail in one mailbox."""
+
+    id: UUID
+    account_id: UUID
+    organization_id: UUID
+    message_id: str
+    content_hash: bytes
+    reference_ids: list[str]
+    sender: str
+    recipient: str
+    size: int
+    file_key: str
+    received_at: datetime
+    traceparent: str
+
+    @property
+    def identity(self) -> tuple[UUID, str, bytes]:
+        return self.account_id, self.message_id, self.content_hash
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    id: UUID
+    account_id: UUID
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    id: UUID
+    conversation_id: UUID
+    raw_mail_id: UUID | None
+    direction: Direction
+    sender_name: str
+    sender_email: str
+    # Each {"name", "email"}.
+    to_addresses: list[dict[str, str]]
+    cc_addresses: list[dict[str, str]]
+    subject: str
+    text: str
+    html: str
+    snippet: str
+    received_at: datetime
+    date: datetime | None
+    warnings: list[str]
+    automatic: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    id: UUID
+    message_id: UUID
+    position: int
+    file_name: str
+    content_type: str
+    size: int
+    sha256: str
+    file_key: str
+    content_id: str
+    inline: bool
 
 
 def normal_address(address: str) -> str:

@@ -7,7 +7,7 @@ from guiche.common.v1.reference_pb2 import PLATFORM_EMAIL
 from guiche.mail.v1.message_events_pb2 import MessageReceived
 from guiche.mail.v1.message_pb2 import MailAddress
 
-from mail.storage.messages import Conversation, Message
+from mail.domain import Conversation, Message
 
 # As the contract says.
 SUBJECT_CHARACTERS = 998

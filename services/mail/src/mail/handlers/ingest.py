@@ -19,14 +19,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from mail.domain import file_key
+from mail.domain import Attachment, Conversation, Message, file_key
 from mail.events import message_received
 from mail.files import Files
 from mail.metrics import INGEST_BATCH, INGEST_RETRIES, INGEST_SECONDS, INGESTED, LATENCY, SET_ASIDE
 from mail.parsing.model import Address, Limits, ParsedMail, Unparsable
+from mail.parsing.model import Attachment as ParsedAttachment
 from mail.parsing.pool import ParserPool
 from mail.storage import messages, raw_mails
-from mail.storage.messages import Attachment, Conversation, Message
 from mail.storage.tables import RAW_MAILS
 from servicekit.database import Database
 from servicekit.events import claims
@@ -141,11 +141,11 @@ def ready(ingest: Ingest, raw: Row[Any], parsers: ParserPool) -> Readied | Refus
 def parse(parsers: ParserPool, path: Path, folder: Path) -> ParsedMail:
     """A child that crashes is given a second chance: it may have been ended for what was not this mail's doing."""
     try:
-        return parsers.parse(path, folder / "1")
+        return parsers.parse(path, folder)
     except Unparsable as error:
         if error.reason != "CRASHED":
             raise
-        return parsers.parse(path, folder / "2")
+        return parsers.parse(path, folder / "again")
 
 
 def readied(files: Files, raw: Row[Any], parsed: ParsedMail) -> Readied:
@@ -184,7 +184,9 @@ def written(address: Address) -> dict[str, str]:
     return {"name": address.name, "email": address.email}
 
 
-def kept_attachment(files: Files, organization_id: UUID, message_id: UUID, position: int, parsed: Any) -> Attachment:
+def kept_attachment(
+    files: Files, organization_id: UUID, message_id: UUID, position: int, parsed: ParsedAttachment
+) -> Attachment:
     """Durable. Its hash is taken here: the parser's word for it would let a hostile mail claim another's file."""
     path = Path(parsed.path)
     with path.open("rb") as content:

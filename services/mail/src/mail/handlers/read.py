@@ -9,10 +9,10 @@ from uuid import UUID
 from grpc import StatusCode
 from sqlalchemy import Connection
 
+from mail.domain import Attachment, Message
 from mail.files import CHUNK, Files
 from mail.parsing.markup import clean
 from mail.storage import messages
-from mail.storage.messages import Attachment, Message
 from servicekit.errors import Failure, NotAllowed
 
 PAGE = 20

@@ -8,13 +8,11 @@ from uuid import UUID
 
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from mail.domain import file_key
+from mail.domain import Account, RawMail, file_key
 from mail.files import Files
 from mail.metrics import DUPLICATES, RECEIVE_BATCH
 from mail.parsing import identity
 from mail.storage import raw_mails
-from mail.storage.accounts import Account
-from mail.storage.raw_mails import RawMail
 from servicekit.database import Database
 from servicekit.ids import new_id
 from servicekit.telemetry import current_traceparent

@@ -35,6 +35,7 @@ def upgrade() -> None:
             last_error text NOT NULL DEFAULT '',
             done_at timestamptz,
             failed_at timestamptz,
+            -- INGESTED: its message stands. QUARANTINED: set aside with its raw file until a person decides.
             state text NOT NULL GENERATED ALWAYS AS (
                 CASE WHEN done_at IS NOT NULL THEN 'INGESTED' WHEN failed_at IS NOT NULL THEN 'QUARANTINED'
                 ELSE 'WAITING' END) STORED,

@@ -11,14 +11,12 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 from sqlalchemy.exc import SQLAlchemyError
 
-from mail.domain import base_address, normal_address
+from mail.domain import Account, RawMail, base_address, normal_address
 from mail.files import Files
 from mail.handlers.receive import Recipient, keep_content, keep_rows
 from mail.metrics import ANSWERS, RECEIVE_SECONDS
 from mail.receiver.smtp import ACCEPTED, TOO_MANY_RECIPIENTS, TROUBLE, UNKNOWN
 from mail.storage import accounts
-from mail.storage.accounts import Account
-from mail.storage.raw_mails import RawMail
 from servicekit.database import Database
 from servicekit.telemetry import log, span
 

@@ -21,8 +21,10 @@ def receiver(settings: MailSettings, intake: Intake, listening: Callable[[int], 
     def run(stop: threading.Event) -> None:
         # aiosmtpd words every line it reads for its logger; what an attacker sends has no place in ours.
         logging.getLogger("mail.log").setLevel(logging.CRITICAL)
-        asyncio.run(serve(settings, intake, listening, stop))
-        intake.close()
+        try:
+            asyncio.run(serve(settings, intake, listening, stop))
+        finally:
+            intake.close()
 
     return run
 

@@ -1,21 +1,12 @@
 """Mailboxes and pages the company receives on."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from uuid import UUID
 
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.dialects.postgresql import insert
 
+from mail.domain import Account
 from mail.storage.tables import ACCOUNTS
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    id: UUID
-    organization_id: UUID
-    address: str
-    name: str
 
 
 def find(connection: Connection, addresses: Sequence[str]) -> list[Account]:

@@ -1,57 +1,14 @@
 """Conversations, their messages, and the messages' attachments."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Table, func, select, tuple_
 
-from mail.domain import Direction
-from mail.storage.tables import ATTACHMENTS, CONVERSATIONS, MESSAGES
-
-
-@dataclass(frozen=True, slots=True)
-class Conversation:
-    id: UUID
-    account_id: UUID
-    organization_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    id: UUID
-    conversation_id: UUID
-    raw_mail_id: UUID | None
-    direction: Direction
-    sender_name: str
-    sender_email: str
-    # Each {"name", "email"}.
-    to_addresses: list[dict[str, str]]
-    cc_addresses: list[dict[str, str]]
-    subject: str
-    text: str
-    html: str
-    snippet: str
-    received_at: datetime
-    date: datetime | None
-    warnings: list[str]
-    automatic: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    id: UUID
-    message_id: UUID
-    position: int
-    file_name: str
-    content_type: str
-    size: int
-    sha256: str
-    file_key: str
-    content_id: str
-    inline: bool
+from mail.domain import Attachment, Conversation, Message
+from mail.storage.tables import ATTACHMENTS, CONVERSATIONS, MESSAGES, values_of
 
 
 def add(
@@ -67,8 +24,7 @@ def add(
 
 def insert(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
     if rows:
-        names = type(rows[0]).__slots__
-        connection.execute(table.insert(), [{name: getattr(row, name) for name in names} for row in rows])
+        connection.execute(table.insert(), values_of(rows))
 
 
 def page(
