@@ -544,6 +544,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The request came too slowly */
+        Problem408: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description Conflict */
         Problem409: {
             headers: {
@@ -631,8 +640,8 @@ export interface components {
         };
     };
     parameters: {
-        /** @description Needed where the cookie signs the request in, else CSRF_HEADER_MISSING. */
-        csrf: "1";
+        /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+        csrf: string;
         /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
         ifMatch: string;
         /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
@@ -782,7 +791,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Needed where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
                 "X-Guiche-CSRF"?: components["parameters"]["csrf"];
                 /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
                 "If-Match"?: components["parameters"]["ifMatch"];
@@ -815,6 +824,7 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
             409: components["responses"]["Problem409"];
             412: components["responses"]["Problem412"];
             413: components["responses"]["Problem413"];
@@ -893,7 +903,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Needed where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
                 "X-Guiche-CSRF"?: components["parameters"]["csrf"];
             };
             path?: never;
@@ -919,6 +929,7 @@ export interface operations {
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
+            408: components["responses"]["Problem408"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             429: components["responses"]["Problem429"];
@@ -932,7 +943,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Needed where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
                 "X-Guiche-CSRF"?: components["parameters"]["csrf"];
             };
             path?: never;
@@ -958,6 +969,7 @@ export interface operations {
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
+            408: components["responses"]["Problem408"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             429: components["responses"]["Problem429"];
@@ -971,7 +983,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Needed where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
                 "X-Guiche-CSRF"?: components["parameters"]["csrf"];
             };
             path?: never;
@@ -995,6 +1007,7 @@ export interface operations {
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
+            408: components["responses"]["Problem408"];
             413: components["responses"]["Problem413"];
             415: components["responses"]["Problem415"];
             429: components["responses"]["Problem429"];
@@ -1063,6 +1076,7 @@ export interface operations {
             };
             400: components["responses"]["Problem400"];
             401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
             429: components["responses"]["Problem429"];
             431: components["responses"]["Problem431"];
             500: components["responses"]["Problem500"];
