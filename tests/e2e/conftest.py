@@ -49,10 +49,9 @@ def system(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> It
         "GUICHE_OTLP_ENDPOINT": collector.address,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }
-    log = (data / "up.log").open("wb")
-    supervisor = subprocess.Popen(
-        [sys.executable, "-m", "all_in_one", "serve"], env=environment, stdout=log, stderr=log
-    )
+    with (data / "up.log").open("wb") as log:
+        command = [sys.executable, "-m", "all_in_one", "serve"]
+        supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
     try:
         told = eventually(lambda: started(data, supervisor), seconds=120)
         yield System(data, told)

@@ -4,7 +4,8 @@ import gzip
 import json
 import smtplib
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,13 +33,14 @@ class System:
     def base(self) -> str:
         return f"http://localhost:{self.told['port']}"
 
-    def client(self, username: str) -> httpx.Client:
+    @contextmanager
+    def client(self, username: str) -> Iterator[httpx.Client]:
         """Signed in, by bearer token."""
-        client = httpx.Client(base_url=f"{self.base}/api/v1", timeout=20)
-        answer = client.post("/auth:login", json={"username": username, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        client.headers["Authorization"] = f"Bearer {answer.json()['accessToken']}"
-        return client
+        with httpx.Client(base_url=f"{self.base}/api/v1", timeout=20) as client:
+            answer = client.post("/auth:login", json={"username": username, "password": PASSWORD})
+            assert answer.status_code == 200, answer.text
+            client.headers["Authorization"] = f"Bearer {answer.json()['accessToken']}"
+            yield client
 
     def send(
         self, mail: EmailMessage | bytes, to: str = "atendimento@demo.guiche", sender: str = "cliente@exemplo.com"
@@ -117,7 +119,7 @@ class Browser:
         page.get_by_test_id("sign-in-name").fill(username)
         page.get_by_test_id("sign-in-password").fill(PASSWORD)
         page.get_by_test_id("sign-in-submit").click()
-        page.get_by_test_id("status-CREATED_OR_OPEN").first.wait_for(state="attached")
+        page.get_by_test_id("sign-in-submit").wait_for(state="detached")
         return page
 
     def close(self) -> None:

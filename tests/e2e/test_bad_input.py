@@ -2,7 +2,7 @@
 
 import smtplib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 from uuid import uuid4
 
@@ -19,8 +19,9 @@ def problem(answer: httpx.Response) -> tuple[int, str]:
 
 
 @pytest.fixture
-def ana(system: System) -> httpx.Client:
-    return system.client("ana")
+def ana(system: System) -> Iterator[httpx.Client]:
+    with system.client("ana") as client:
+        yield client
 
 
 @pytest.mark.parametrize(
