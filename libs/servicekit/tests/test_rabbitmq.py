@@ -1,11 +1,16 @@
 """What is particular to the way over RabbitMQ."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pika
 import pytest
+from guiche.publisher.v1.publisher_events_pb2 import PublisherChanged
 from scene import CHANGED, TOPOLOGY, OverRabbit, Scene, changed, running
 
 from localservers.rabbitmq import rabbitmq
@@ -113,6 +118,40 @@ def test_nothing_is_lost_while_the_consumers_database_is_away(make_database: Mak
             eventually(scene.outbox_empty)
             connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
         eventually(lambda: scene.versions("a") == list(range(1, 50)), 20)
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_the_next_consumer_takes_over_in_order(how: signal.Signals, make_database: MakeDatabase, amqp_url: str) -> None:
+    target = make_database("sample")
+    script = Path(__file__).with_name("consumer_process.py")
+    command = [sys.executable, str(script), amqp_url, target.url]
+    environment = {**os.environ, "PYTHONPATH": str(script.parent)}
+
+    def moved() -> list[int]:
+        return [PublisherChanged.FromString(row[0]).version for row in
+                query(target, "SELECT payload FROM inbox ORDER BY position")]  # fmt: skip
+
+    published = 0
+    delivery = RabbitDelivery(amqp_url, TOPOLOGY)
+    consumers = [subprocess.Popen(command, env=environment) for _ in range(2)]
+    try:
+        for _ in range(3):
+            consumers.append(subprocess.Popen(command, env=environment))
+            before = len(moved())
+            while len(moved()) <= before or published < before + 600:
+                batch = [envelope("a", published + n) for n in range(200)]
+                assert len(delivery.deliver(batch)) == 200
+                published += 200
+            first = consumers.pop(0)
+            first.send_signal(how)
+            first.wait(20)
+        eventually(lambda: len(moved()) == published, 60)
+    finally:
+        for process in consumers:
+            process.kill()
+            process.wait()
+        delivery.close()
+    assert moved() == list(range(published))
 
 
 def test_a_consumer_whose_queue_was_deleted_declares_it_again(make_database: MakeDatabase, amqp_url: str) -> None:

@@ -82,7 +82,7 @@ def from_message(headers: Mapping[str, Any] | None, content_type: str | None, bo
     """Whatever stands in a queue; Undecodable where it is no event."""
     try:
         texts = {name: value for name, value in (headers or {}).items() if isinstance(value, str) and "\0" not in value}
-        if not REQUIRED <= texts.keys():
+        if not texts.keys() >= REQUIRED:
             # The library would make up what is missing, the id too, and then no repetition would be known.
             raise Undecodable(f"missing: {sorted(REQUIRED - texts.keys())}")
         event = from_binary(RabbitMQMessage(texts, content_type, body), UNTOUCHED, CloudEvent)

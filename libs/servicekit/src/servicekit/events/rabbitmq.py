@@ -73,6 +73,24 @@ def connected(url: str) -> Iterator[pika.BlockingConnection]:
             connection.close()
 
 
+@contextmanager
+def consuming(url: str) -> Iterator[pika.BlockingConnection]:
+    """A connection that ends by losing its socket, not by pika's close().
+
+    That cancels the consumer first, so the broker activates the next one, and then gives back what was not
+    acknowledged, one by one, while later messages reach the next consumer already (seen: 1, 6, 7, 8, 2, 3 …). When a
+    socket is lost the broker takes back everything in order before it activates another consumer.
+    """
+    connection = pika.BlockingConnection(parameters(url))
+    try:
+        yield connection
+    finally:
+        with suppress(*BROKER_ERRORS):
+            connection._impl._terminate_stream(ConsumerCancelled("dropped"))  # type: ignore[attr-defined]  # no public way
+            while connection.is_open:
+                connection.process_data_events(time_limit=0.1)
+
+
 def declare(channel: BlockingChannel, consumers: Topology) -> None:
     """The whole topology, as often as wanted: an event confirmed before a queue is bound never reaches it."""
     channel.exchange_declare(DEAD, "fanout", durable=True)
@@ -239,16 +257,22 @@ def consumer(
 
     def run(stop: threading.Event) -> None:
         broker = Trouble(log(service), "broker")
+        inbox = Trouble(log(service), "inbox")
         while not stop.is_set():
             try:
-                with connected(url) as connection:
+                with consuming(url) as connection:
                     mover = Mover(connection.channel(), service, database, consumers)
                     broker.over()
                     while not stop.is_set():
-                        connection.process_data_events(time_limit=0.2)
-                        mover.move(connection)
-            except (*BROKER_ERRORS, SQLAlchemyError) as error:
-                # Nothing was acknowledged, so the broker gives all of it again.
+                        try:
+                            connection.process_data_events(time_limit=0.2)
+                            mover.move(connection)
+                            inbox.over()
+                        except SQLAlchemyError as error:
+                            # Nothing was acknowledged. The connection stays: were the messages given back, a later one
+                            # could reach the next consumer before them.
+                            connection.sleep(inbox.met(error))
+            except BROKER_ERRORS as error:
                 stop.wait(broker.met(error))
 
     return run
@@ -288,15 +312,16 @@ class Mover:
         deadline = time.monotonic() + MOVE_SECONDS
         while self.arrived and len(self.arrived) < MOVE_ROWS and (left := deadline - time.monotonic()) > 0:
             connection.process_data_events(time_limit=left)
-        if not self.arrived:
+        arrived = self.arrived[:PREFETCH]
+        if not arrived:
             return
-        arrived, self.arrived = self.arrived, []
         try:
             self.store([envelope for _, envelope in arrived])
         except DataError:
             self.store_singly(arrived)
         else:
             self.channel.basic_ack(arrived[-1][0], multiple=True)
+        del self.arrived[: len(arrived)]
 
     def store_singly(self, arrived: list[tuple[int, Envelope]]) -> None:
         """After the database refused a batch for what stands in it: one message must not keep the others out."""
