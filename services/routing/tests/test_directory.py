@@ -230,16 +230,18 @@ def test_a_time_zone_that_is_none_is_refused(connection: Connection) -> None:
 
 
 def test_a_name_or_position_that_is_taken_is_refused(connection: Connection, home: House) -> None:
-    additions: list[Callable[[], UUID]] = [
+    changes: list[Callable[[], object]] = [
         lambda: directory.add_organization(connection, "Demo"),
         lambda: directory.add_project(connection, home.organization, "SAC"),
         lambda: directory.add_department(connection, home.project, "Financeiro"),
         lambda: directory.add_level(connection, home.service, "N1"),
         lambda: directory.add_level(connection, home.service, "N3", 2),
+        lambda: directory.rename(connection, DEPARTMENTS, home.service, "Financeiro"),
+        lambda: directory.rename(connection, LEVELS, home.n1, "N2"),
     ]
-    for add in additions:
+    for change in changes:
         with pytest.raises(AlreadyExists):
-            add()
+            change()
 
 
 def change_then_fail(database: Database, house: House) -> None:

@@ -50,13 +50,16 @@ def service(tmp_path: Path, settings: RoutingSettings, places: dict[str, fakes.P
     threads = [threading.Thread(target=loop, args=(stop,)) for loop in loops]
     for thread in threads:
         thread.start()
-    yield address
-    stop.set()
-    for thread in threads:
-        thread.join()
-    for close in built.closing:
-        close()
-    built.database.close()
+    try:
+        eventually((tmp_path / "routing").exists)
+        yield address
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+        for close in built.closing:
+            close()
+        built.database.close()
 
 
 def test_an_attendant_signs_in_and_reads_who_they_are(

@@ -105,9 +105,11 @@ def inbox(database: Database) -> Iterator[Database]:
     stop = threading.Event()
     thread = threading.Thread(target=inbox_worker(database, "routing", CONSUMES), args=(stop,))
     thread.start()
-    yield database
-    stop.set()
-    thread.join()
+    try:
+        yield database
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_the_inbox_takes_the_same_message_under_two_event_ids_once(inbox: Database) -> None:

@@ -382,6 +382,20 @@ def test_what_a_killed_worker_had_claimed_is_routed_after_its_lease(
 
 
 @pytest.mark.usefixtures("rule")
+def test_one_that_kills_its_worker_each_time_is_given_up(
+    database: Database, house: House, neighbours: Neighbours, ticket: fakes.Ticket
+) -> None:
+    deadly, _ = arrive(database, house, 2)
+    for _ in range(MAX_ATTEMPTS):
+        with database.transaction() as connection:
+            storage.claim(connection, 1, timedelta(seconds=0))
+    route_all(database, neighbours)
+    with database.transaction() as connection:
+        assert [failed.id for failed in storage.failed(connection)] == [deadly]
+    assert states(database) == [State.NEW, State.ROUTED]
+
+
+@pytest.mark.usefixtures("rule")
 def test_a_worker_that_comes_too_late_changes_nothing(database: Database, house: House, neighbours: Neighbours) -> None:
     [message] = arrive(database, house)
     with database.transaction() as connection:

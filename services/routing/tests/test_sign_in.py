@@ -235,6 +235,12 @@ def test_the_owner_at_a_new_address_gets_a_turn_during_an_attack(sign_in: SignIn
     assert sign_in(address=CAFE).access_token
 
 
+def test_no_address_is_nobodys_usual_one(sign_in: SignIn, database: Database) -> None:
+    sign_in(address="")
+    remember_failures(database, address=CAFE)
+    assert refused(sign_in, address="").reason == "TOO_MANY_ATTEMPTS"
+
+
 def test_an_address_is_known_for_a_month(sign_in: SignIn, database: Database) -> None:
     sign_in(address=HOME)
     pass_time(database, timedelta(days=31))

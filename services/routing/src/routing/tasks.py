@@ -88,9 +88,9 @@ def route_due(database: Database, neighbours: Neighbours, lease: timedelta = LEA
     """
     with database.transaction() as connection:
         batch = storage.claim(connection, BATCH, lease)
+        if not batch:
+            return 0, None
         places = storage.places(connection, {account_of(claimed) for claimed in batch})
-    if not batch:
-        return 0, None
     outcomes = route_all(neighbours, batch, places)
     with database.transaction() as connection:
         storage.settle(connection, [outcome for outcome in outcomes if isinstance(outcome, Routed)])

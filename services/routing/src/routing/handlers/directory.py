@@ -7,6 +7,7 @@ from uuid import UUID
 import grpc
 from google.protobuf.message import Message
 from sqlalchemy import Connection, Table
+from sqlalchemy.exc import IntegrityError
 
 from routing.domain.accounts import is_username, normalised_username
 from routing.domain.directory import RoleOf, is_name, is_time_zone
@@ -84,7 +85,11 @@ def add_attendant(
 def rename(connection: Connection, table: Table, row_id: UUID, name: str) -> None:
     """table: ORGANIZATIONS, DEPARTMENTS, LEVELS or ATTENDANTS."""
     require(is_name(name), "name", "needs 1 to 200 printable characters")
-    change(connection, table, row_id, name=name)
+    try:
+        with connection.begin_nested():
+            change(connection, table, row_id, name=name)
+    except IntegrityError as error:
+        raise AlreadyExists(f"There is one of this name already among the {table.name}.") from error
     announce(connection, table, row_id)
 
 

@@ -101,7 +101,12 @@ def settle_attempt(connection: Connection, attempt_id: UUID, succeeded: bool) ->
 
 
 def trust_address(connection: Connection, name_hash: bytes, address: str) -> None:
-    """After a success: the name's earlier failures from here were its owner's, and the address is known."""
+    """After a success: the name's earlier failures from here were its owner's, and the address is known.
+
+    Where the gateway could not tell the address, everybody would share in that knowledge, so there is none.
+    """
+    if not address:
+        return
     connection.execute(
         ATTEMPTS.update()
         .where(ATTEMPTS.c.name_hash == name_hash, ATTEMPTS.c.address == address, ~ATTEMPTS.c.forgiven)
