@@ -1,6 +1,7 @@
 """A real receiver, a real database, real files."""
 
 import smtplib
+import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -117,3 +118,10 @@ def traced() -> Iterator[Callable[[], Sequence[ReadableSpan]]]:
     provider.add_span_processor(processor)
     yield exporter.get_finished_spans
     processor.shutdown()
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
