@@ -11,7 +11,7 @@ from pathlib import Path
 import pika
 import pytest
 from guiche.publisher.v1.publisher_events_pb2 import PublisherChanged
-from scene import CHANGED, TOPOLOGY, OverRabbit, Scene, changed, running
+from scene import CHANGED, TOPOLOGY, OverRabbit, Scene, changed, query, running
 
 from localservers.rabbitmq import rabbitmq
 from servicekit.events.amqp import DEAD, EXCHANGE, Undecodable, from_message, queue_of, to_message

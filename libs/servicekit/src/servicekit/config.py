@@ -18,6 +18,8 @@ class Settings(BaseSettings):
     routing_address: str = "127.0.0.1:7102"
     mail_address: str = "127.0.0.1:7103"
     publisher_address: str = "127.0.0.1:7104"
+    # Where the API of this process listens; empty: at the service's own address above.
+    listen: str = ""
     # Where /metrics, /livez and /readyz of this process listen; 0: a free port.
     watch_port: int = 0
     watch_host: str = "127.0.0.1"

@@ -14,7 +14,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Connection
 
-from servicekit.database import Database, migrate
+from servicekit.database import Database
+from servicekit.migrating import migrate
 from servicekit.tokens import Keys, load_keys, make_keys
 
 if TYPE_CHECKING:
