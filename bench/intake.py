@@ -35,8 +35,9 @@ from mail.parsing.model import Limits
 from mail.receiver.intake import Intake
 from mail.receiver.server import receiver
 from mail.storage import accounts
-from servicekit.database import Database, migrate
+from servicekit.database import Database
 from servicekit.ids import new_id
+from servicekit.migrating import migrate
 from servicekit.tokens import make_keys
 
 MAILBOX = "atendimento@demo.guiche"

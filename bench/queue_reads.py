@@ -18,8 +18,9 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from localservers.postgres import postgres
-from servicekit.database import Database, migrate
+from servicekit.database import Database
 from servicekit.ids import new_id
+from servicekit.migrating import migrate
 from ticket import handlers
 from ticket.domain.verbs import LIVE, Status
 from ticket.domain.visibility import Viewer

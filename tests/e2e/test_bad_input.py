@@ -88,8 +88,8 @@ def test_no_token_a_forged_one_and_garbage_are_refused_apart(system: System, ana
     forged = f"{head}.{body}.{signature[:-4]}{'AAAA' if not signature.endswith('AAAA') else 'BBBB'}"
     with httpx.Client(base_url=f"{system.base}/api/v1") as nobody:
         assert problem(nobody.get("/tickets")) == (401, "UNAUTHENTICATED")
-        for bad in (forged, "x", "a.b.c", "é".encode().decode("latin-1")):
-            answer = nobody.get("/tickets", headers={"Authorization": f"Bearer {bad}"})
+        for bad in (forged, "x", "a.b.c", "é"):
+            answer = nobody.get("/tickets", headers={"Authorization": f"Bearer {bad}".encode()})
             assert problem(answer) == (401, "TOKEN_INVALID")
 
 

@@ -67,7 +67,7 @@ def test_every_accepted_mail_is_one_ticket_whoever_is_killed(system: System, vic
             # The gateway or a service may still be on its way back.
             return Counter()
 
-    eventually(lambda: len(tickets()) == 60, seconds=60)
+    eventually(lambda: len(tickets()) == 60, seconds=90)
     assert set(tickets().values()) == {1}
 
 

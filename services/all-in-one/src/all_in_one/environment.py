@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from localservers.postgres import Postgres
-from servicekit.database import migrate
+from servicekit.migrating import migrate
 from servicekit.tokens import make_keys
 
 # Services that own a database, in the order in which they are listed everywhere.

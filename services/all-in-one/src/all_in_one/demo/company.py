@@ -6,6 +6,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Connection
 
 from all_in_one.demo.mails import FINANCE, SERVICE, TECHNICAL
+from mail.domain import Account
 from mail.storage import accounts
 from routing.domain.directory import RoleOf
 from routing.handlers import directory, rules
@@ -84,4 +85,4 @@ def open_mailboxes(connection: Connection, organization_id: UUID) -> None:
     """In mail's database."""
     for address, place in MAILBOXES:
         name = f"Demo – {place.replace('/', ' ')}"
-        accounts.add(connection, accounts.Account(account_id(address), organization_id, address, name))
+        accounts.add(connection, Account(account_id(address), organization_id, address, name))
