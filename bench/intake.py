@@ -63,6 +63,9 @@ def main(mails: int, connections: int) -> None:
         measured("limit: write, fsync, commit, one by one", 300, lambda: raw_writes(database, folder, 300))
         with receiving(settings, database, files) as port:
             measured("accepted by SMTP", mails, lambda: senders.send(port))
+        with database.transaction() as connection:
+            commits = connection.scalar(text("SELECT count(DISTINCT xmin::text) FROM raw_mails"))
+        print(f"{'  commits for them':44}{commits:>10}")
         measured("limit: parse alone, one thread", 300, lambda: raw_parses(folder, 300))
         with Ingest(database, files, 2) as ingest:
             measured("ingested by one task, two parsers", mails // 2, lambda: ingest_some(ingest, mails // 2))
@@ -71,9 +74,7 @@ def main(mails: int, connections: int) -> None:
             counts = connection.execute(
                 text("SELECT (SELECT count(*) FROM raw_mails), (SELECT count(*) FROM messages)")
             )
-            commits = connection.scalar(text("SELECT count(DISTINCT xmin::text) FROM raw_mails"))
             assert tuple(counts.one()) == (mails, mails), "mails were lost or doubled"
-            print(f"distinct transactions that last touched the raw mails: {commits}")
         database.close()
     senders.wait()
 

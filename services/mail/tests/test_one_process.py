@@ -3,10 +3,9 @@
 import smtplib
 import threading
 
-from servicekit.testing import eventually
-
 from mail.main import build
 from mail.storage.tables import MESSAGES
+from servicekit.testing import eventually
 
 from .helpers import MAILBOX, mail
 
@@ -34,5 +33,3 @@ def test_hints_reach_the_workers_within_the_process_and_all_ends_when_told(setti
         thread.join(20)
         assert not thread.is_alive()
     service.database.close()
-
-

@@ -5,7 +5,9 @@ from prometheus_client import Counter, Gauge, Histogram
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 ROWS = (1, 2, 5, 10, 20, 30, 40, 50)
 
-ANSWERS = Counter("guiche_mail_smtp_answers_total", "Answers to RCPT and DATA by their code", ["command", "code"])
+ANSWERS = Counter(
+    "guiche_mail_smtp_answers_total", "Answers to recipients and mails, and refusals, by code", ["command", "code"]
+)
 DUPLICATES = Counter("guiche_mail_duplicates_total", "Mails accepted again and kept once")
 CONNECTIONS = Gauge("guiche_mail_smtp_connections", "Open SMTP connections")
 HELD_BYTES = Gauge("guiche_mail_smtp_held_bytes", "Bytes of mails in memory that have not been answered yet")

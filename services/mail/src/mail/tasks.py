@@ -4,6 +4,7 @@ import threading
 from functools import partial
 
 from celery import Celery
+from sqlalchemy.exc import SQLAlchemyError
 
 from mail.config import MailSettings
 from mail.files import Files
@@ -75,4 +76,8 @@ def ingest_worker(settings: MailSettings, database: Database, files: Files) -> L
 
 
 def work(ingest: Ingest, stop: threading.Event) -> None:
-    ingest_due(ingest, stop.is_set)
+    try:
+        ingest_due(ingest, stop.is_set)
+    except SQLAlchemyError as error:
+        # The scheduler's next hint tries again; what was claimed comes back when its lease ends.
+        LOG.error("ingest_interrupted", error=str(error)[:500])

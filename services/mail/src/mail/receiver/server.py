@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 from mail.config import MailSettings
+from mail.metrics import ANSWERS
 from mail.receiver.intake import Intake
 from mail.receiver.smtp import BUSY, LmtpReceiver, Receiver, Room
 from servicekit.process import Loop
@@ -69,6 +70,7 @@ def protocols(settings: MailSettings, intake: Intake) -> Callable[[], asyncio.Pr
 class Refusal(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
+        ANSWERS.labels("CONNECT", "421").inc()
         transport.write(f"{BUSY}\r\n".encode())
         transport.close()
 
