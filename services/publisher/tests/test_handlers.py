@@ -1,15 +1,17 @@
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 from guiche.publisher.v1.publisher_events_pb2 import PublisherChanged
 from sqlalchemy import Connection, event, func, select
 
-from publisher import handlers
+from publisher import handlers, storage
 from publisher.domain import IdentityKey, Sender, normalised
 from publisher.main import republish
 from publisher.storage import IDENTITIES, PUBLISHERS
 from servicekit.database import Database
 from servicekit.events import commands, topology
 from servicekit.events.outbox import OUTBOX
+from servicekit.testing import eventually
 
 HERE = uuid4()
 
@@ -98,6 +100,31 @@ def test_republishing_announces_everybody_once_without_their_addresses(database:
     assert {p.id: (p.version, p.name) for p in after} == {p.id: (p.version, p.name) for p in before}
     assert len(after) == count
     assert not any(b"@" in p.SerializeToString() for p in after)
+
+
+def test_two_who_claim_the_same_identities_in_opposite_orders_do_not_deadlock(database: Database) -> None:
+    first, middle, last = (sender(f"{letter}@exemplo.com").key for letter in "amz")
+
+    def claim(*keys: IdentityKey) -> None:
+        with database.engine.connect() as connection:
+            storage.claim(connection, {key: uuid4() for key in keys})
+            connection.rollback()
+
+    def waiting() -> bool:
+        with database.transaction() as connection:
+            blocked = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            return int(connection.exec_driver_sql(blocked).scalar_one()) == 2
+
+    with ThreadPoolExecutor(2) as pool, database.engine.connect() as holder:
+        # Both run into this one; in opposite orders, each would then hold what the other wants.
+        storage.claim(holder, {middle: uuid4()})
+        claims = [pool.submit(claim, first, middle, last), pool.submit(claim, last, middle, first)]
+        eventually(waiting)
+        holder.rollback()
+        for ended in claims:
+            ended.result(timeout=30)
 
 
 def test_every_event_it_is_sent_is_handled() -> None:

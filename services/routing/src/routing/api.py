@@ -50,7 +50,10 @@ class SessionService(session_service_pb2_grpc.SessionServiceServicer):
         self.passwords = passwords
         self.settings = settings
         self.limits = Limits(
-            settings.address_failures, settings.address_window, settings.name_failures, settings.name_longest_delay
+            settings.sign_in_address_failures,
+            settings.sign_in_address_window,
+            settings.sign_in_name_failures,
+            settings.sign_in_name_longest_delay,
         )
 
     def SignIn(
