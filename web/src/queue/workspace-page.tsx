@@ -1,10 +1,11 @@
-import { Button, Drawer } from "@mantine/core";
+import { Button } from "@mantine/core";
 import { useDisclosure, useMediaQuery } from "@mantine/hooks";
 import { IconAdjustmentsHorizontal, IconX } from "@tabler/icons-react";
 import { useEffect } from "react";
 import { Trans, useTranslation } from "react-i18next";
 import { Link, useLocation } from "react-router";
 import { NARROW } from "@/ui/layout";
+import { SideDrawer } from "@/ui/side-drawer";
 import { useTitle } from "@/ui/use-title";
 import { filterSearch, type QueueFilter, useQueueFilter } from "./filter";
 import { countOf, useCounts } from "./queries";
@@ -79,11 +80,11 @@ function FiltersDrawer({ filter }: { filter: QueueFilter }) {
       >
         {t("side.open")}
       </Button>
-      <Drawer opened={opened} onClose={close} title={t("side.title")} size={320} closeButtonProps={{ "aria-label": t("close") }}>
+      <SideDrawer opened={opened} close={close} position="left" title={t("side.title")}>
         <nav aria-label={t("side.title")}>
           <Sidebar filter={filter} />
         </nav>
-      </Drawer>
+      </SideDrawer>
     </>
   );
 }

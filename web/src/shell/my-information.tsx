@@ -1,9 +1,9 @@
-import { Drawer } from "@mantine/core";
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { Me, Reference } from "@/api/types";
 import { useMe } from "@/session/session";
 import { initials } from "@/ui/format";
+import { SideDrawer } from "@/ui/side-drawer";
 import styles from "./my-information.module.css";
 
 /** What the signed-in attendant is linked to. */
@@ -11,9 +11,9 @@ export function MyInformation({ opened, close }: { opened: boolean; close: () =>
   const { t } = useTranslation();
   const me = useMe().data;
   return (
-    <Drawer opened={opened} onClose={close} position="right" size={400} title={t("me.title")} closeButtonProps={{ "aria-label": t("close") }}>
+    <SideDrawer opened={opened} close={close} position="right" title={t("me.title")}>
       {me && <Information me={me} />}
-    </Drawer>
+    </SideDrawer>
   );
 }
 

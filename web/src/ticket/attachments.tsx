@@ -38,7 +38,7 @@ export function Attachments({ ticketId, files }: { ticketId: string; files: Atta
   if (listed.length === 0) return null;
   return (
     <section className={styles.attachments}>
-      <h3>{t("message.attachments", { count: listed.length })}</h3>
+      <h2>{t("message.attachments", { count: listed.length })}</h2>
       <ul>
         {listed.map((file) => (
           <li key={file.id}>

@@ -1,0 +1,219 @@
+import { readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { build, preview, type PreviewServer } from "vite";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { makeTicket } from "../mock/data.ts";
+import { HOSTILE } from "../mock/mails.ts";
+import { HOSTILE_TICKET } from "../mock/plugin.ts";
+
+/** The built application in a real browser, under the policies the gateway sends, before the mock API. */
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+const AXE = readFileSync(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
+const DESKTOP = { width: 1440, height: 900 };
+const PHONE = { width: 390, height: 844 };
+
+let server: PreviewServer;
+let browser: Browser;
+let base: string;
+
+beforeAll(async () => {
+  await build({ root: ROOT, mode: "mock", logLevel: "error", build: { outDir: "node_modules/.cache/browser-test" } });
+  server = await preview({ root: ROOT, mode: "mock", logLevel: "error", build: { outDir: "node_modules/.cache/browser-test" }, preview: { port: 0 } });
+  base = `http://localhost:${(server.httpServer.address() as AddressInfo).port}`;
+  browser = await chromium.launch({
+    executablePath: process.env.GUICHE_CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+});
+
+afterAll(async () => {
+  await browser.close();
+  await server.close();
+});
+
+type Options = Parameters<Browser["newContext"]>[0];
+
+/** A browser profile of its own. Whatever a page complains about, policies included, fails the test unless expected. */
+async function profile(options: Options = {}, expected = false): Promise<BrowserContext> {
+  const context = await browser.newContext({ viewport: DESKTOP, locale: "pt-BR", ...options });
+  context.setDefaultTimeout(12_000);
+  const complaints: string[] = [];
+  context.on("console", (message) => {
+    // The browser itself notes each refused request; the first look for a session is one.
+    if (message.type() === "error" && !message.text().includes("401")) complaints.push(message.text());
+  });
+  context.on("weberror", (error) => complaints.push(String(error.error())));
+  onTestFinished(async () => {
+    await context.close();
+    if (!expected) expect(complaints).toEqual([]);
+  });
+  return context;
+}
+
+async function signIn(page: Page, username = "ana", path = "/"): Promise<void> {
+  await page.goto(base + path);
+  await page.getByTestId("sign-in-name").fill(username);
+  await page.getByTestId("sign-in-password").fill("guiche");
+  await page.getByTestId("sign-in-submit").click();
+}
+
+async function violations(page: Page): Promise<string[]> {
+  // Through the debugger, as the page's policy rightly refuses foreign scripts.
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const { axe } = window as unknown as { axe: { run: (options: object) => Promise<{ violations: { id: string; nodes: { html: string; any: { message: string }[] }[] }[] }> } };
+    return (await axe.run({ iframes: false, runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] })).violations;
+  });
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join(" | ")}`);
+}
+
+const open = async (): Promise<string> => (await fetch(`${base}/mock/open`)).text();
+const row = (page: Page, id: string) => page.locator(`[data-testid=queue-row][data-ticket-id="${id}"]`);
+
+describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
+  test.each([
+    ["a desktop", DESKTOP],
+    ["a phone", PHONE],
+  ])("every page on %s passes axe", async (_name, viewport) => {
+    const page = await (await profile({ viewport, colorScheme, reducedMotion: "reduce" })).newPage();
+    await page.goto(base);
+    await page.getByTestId("sign-in-name").waitFor();
+    expect.soft(await violations(page)).toEqual([]);
+    await signIn(page);
+    await page.getByTestId("queue-row").first().waitFor();
+    expect.soft(await violations(page)).toEqual([]);
+    await page.getByTestId("my-information").click();
+    await page.getByTestId("my-information-panel").waitFor();
+    expect.soft(await violations(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByTestId("my-information-panel").waitFor({ state: "detached" });
+    await page.getByTestId("queue-row").first().click();
+    await page.getByTestId("message-frame").or(page.getByTestId("message-text")).first().waitFor();
+    expect.soft(await violations(page)).toEqual([]);
+    await page.getByTestId("history-tab").click();
+    await page.getByTestId("history-entry").first().waitFor();
+    expect.soft(await violations(page)).toEqual([]);
+    await page.goto(`${base}/nowhere`);
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    expect.soft(await violations(page)).toEqual([]);
+  });
+});
+
+test("no page is wider than a phone, nor than a desktop at twice its size", async () => {
+  for (const viewport of [PHONE, { width: 720, height: 450 }]) {
+    const page = await (await profile({ viewport })).newPage();
+    await signIn(page);
+    await page.getByTestId("queue-row").first().waitFor();
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+    await page.getByTestId("queue-row").first().click();
+    await page.getByTestId("ticket-protocol").waitFor({ state: "attached" });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth)).toBeLessThanOrEqual(0);
+  }
+});
+
+test("a ticket appears on two attendants' pages, one starts it, and it leaves the other's", async () => {
+  const ana = await (await profile()).newPage();
+  const bruno = await (await profile()).newPage();
+  await signIn(ana);
+  await signIn(bruno, "bruno");
+  await Promise.all([ana, bruno].map((page) => page.getByTestId("queue-row").first().waitFor()));
+  const id = await open();
+  await Promise.all([ana, bruno].map((page) => row(page, id).waitFor()));
+  await row(ana, id).click();
+  await ana.getByTestId("start-button").click();
+  await ana.getByTestId("ticket-status").getByText("Iniciado").waitFor();
+  await row(bruno, id).waitFor({ state: "detached" });
+});
+
+test("tabs share one stream, and the next takes over when its holder closes", async () => {
+  const context = await profile();
+  const first = await context.newPage();
+  await signIn(first);
+  await first.getByTestId("queue-row").first().waitFor();
+  const second = await context.newPage();
+  const streams: string[] = [];
+  second.on("request", (request) => {
+    if (request.url().endsWith("/events")) streams.push(request.url());
+  });
+  await second.goto(base);
+  await second.getByTestId("queue-row").first().waitFor();
+  await row(second, await open()).waitFor();
+  expect(streams).toEqual([]);
+  const taken = second.waitForRequest((request) => request.url().endsWith("/events"));
+  await first.close();
+  await taken;
+  await row(second, await open()).waitFor();
+});
+
+test("tabs that meet an expired session renew it once for all", async () => {
+  const context = await profile();
+  const pages = [await context.newPage(), await context.newPage(), await context.newPage()];
+  const [first] = pages;
+  if (!first) throw new Error("no page");
+  await signIn(first);
+  await first.getByTestId("queue-row").first().waitFor();
+  let renewals = 0;
+  context.on("request", (request) => {
+    if (request.url().endsWith("auth:refresh")) renewals += 1;
+  });
+  await fetch(`${base}/mock/expire`);
+  await Promise.all(pages.map((page) => page.goto(base)));
+  await Promise.all(pages.map((page) => page.getByTestId("queue-row").first().waitFor()));
+  expect(renewals).toBe(1);
+});
+
+test("a hostile message reaches neither the page nor the network", async () => {
+  const context = await profile({}, true);
+  const page = await context.newPage();
+  const foreign: string[] = [];
+  // Routes see what leaves the browser; what a policy stops never gets there.
+  await context.route("https://attacker.example/**", async (route) => {
+    foreign.push(route.request().url());
+    await route.abort();
+  });
+  const { id } = makeTicket({ number: HOSTILE_TICKET, minutesAgo: 0 }).ticket;
+  await signIn(page, "ana", `/tickets/${id}`);
+  const body = page.frameLocator("[data-testid=message-frame]");
+  await body.locator("#readable").waitFor();
+  await body.locator("#script-link").click();
+  // Were the cleaning to fail altogether, the frame itself still has to hold.
+  const rawFrame = await page.evaluate(async (html) => {
+    const shown = document.querySelector<HTMLIFrameElement>("[data-testid=message-frame]");
+    if (!shown) throw new Error("no frame");
+    const policy = /<meta http-equiv[^>]+>/.exec(shown.srcdoc)?.[0] ?? "";
+    const raw = document.createElement("iframe");
+    raw.setAttribute("sandbox", shown.getAttribute("sandbox") ?? "");
+    raw.srcdoc = policy + html;
+    const loaded = new Promise((resolve) => raw.addEventListener("load", resolve));
+    document.body.append(raw);
+    await loaded;
+    return raw.contentDocument?.querySelector("#readable")?.textContent;
+  }, HOSTILE);
+  expect(rawFrame).toBe("Texto legível");
+  await page.waitForLoadState("networkidle").catch(() => undefined);
+  expect(await page.evaluate(() => "reached" in window)).toBe(false);
+  expect(await page.title()).not.toBe("reached");
+  expect(page.url()).toBe(`${base}/tickets/${id}`);
+  expect(foreign).toEqual([]);
+});
+
+test("remote images load only when asked for, and without a referrer", async () => {
+  const context = await profile();
+  const page = await context.newPage();
+  const asked: Record<string, string | undefined>[] = [];
+  await context.route("https://imagens.exemplo.com.br/**", async (route) => {
+    asked.push(route.request().headers());
+    await route.fulfill({ contentType: "image/png", body: Buffer.alloc(0) });
+  });
+  const { id } = makeTicket({ number: 0, minutesAgo: 0 }).ticket;
+  await signIn(page, "ana", `/tickets/${id}`);
+  await page.frameLocator("[data-testid=message-frame]").getByText("Boa tarde,").first().waitFor();
+  expect(asked).toEqual([]);
+  await page.getByTestId("show-remote-images").click();
+  await page.frameLocator("[data-testid=message-frame]").getByText("Boa tarde,").first().waitFor();
+  await expect.poll(() => asked.length).toBe(1);
+  expect(asked[0]?.referer).toBeUndefined();
+  expect(await page.getByTestId("message-frame").getAttribute("src")).toBe("/frame.html");
+});
