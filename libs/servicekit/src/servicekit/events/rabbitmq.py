@@ -85,10 +85,12 @@ def consuming(url: str) -> Iterator[pika.BlockingConnection]:
     try:
         yield connection
     finally:
-        with suppress(*BROKER_ERRORS):
-            connection._impl._terminate_stream(ConsumerCancelled("dropped"))  # type: ignore[attr-defined]  # no public way
-            while connection.is_open:
-                connection.process_data_events(time_limit=0.1)
+        if connection.is_open:
+            with suppress(*BROKER_ERRORS):
+                # There is no public way.
+                connection._impl._terminate_stream(ConsumerCancelled("dropped"))  # type: ignore[attr-defined]
+                while connection.is_open:
+                    connection.process_data_events(time_limit=0.1)
 
 
 def declare(channel: BlockingChannel, consumers: Topology) -> None:
