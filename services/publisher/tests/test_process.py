@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
+import grpc
 import pytest
 from guiche.publisher.v1.publisher_pb2 import IDENTITY_KIND_EMAIL, Identity
 from guiche.publisher.v1.publisher_service_pb2 import IdentifyPublishersRequest
@@ -17,7 +18,6 @@ from servicekit import cli
 from servicekit.database import Database
 from servicekit.process import api
 from servicekit.rpc.client import Peer
-from servicekit.testing import eventually
 from servicekit.tokens import Keys
 
 
@@ -27,15 +27,15 @@ def settings(tmp_path: Path, keys_folder: Path, database: Database) -> Publisher
 
 
 @pytest.fixture
-def routing(tmp_path: Path, settings: PublisherSettings, keys_of: Callable[[str], Keys]) -> Iterator[Peer]:
+def routing(settings: PublisherSettings, keys_of: Callable[[str], Keys]) -> Iterator[Peer]:
     """The API as main.build() wires it, and its caller."""
     service = build(settings)
     stop = threading.Event()
     thread = threading.Thread(target=api(service), args=(stop,))
     thread.start()
     try:
-        eventually((tmp_path / "publisher").exists)
         peer = Peer(keys_of("routing"), "publisher", settings.listen)
+        grpc.channel_ready_future(peer.channel).result(timeout=20)
         yield peer
         peer.close()
     finally:

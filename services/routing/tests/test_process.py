@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import grpc
 import pytest
 from guiche.common.v1 import reference_pb2
 from guiche.mail.v1.message_events_pb2 import MessageReceived
@@ -51,7 +52,8 @@ def service(tmp_path: Path, settings: RoutingSettings, places: dict[str, fakes.P
     for thread in threads:
         thread.start()
     try:
-        eventually((tmp_path / "routing").exists)
+        with grpc.insecure_channel(address) as channel:
+            grpc.channel_ready_future(channel).result(timeout=20)
         yield address
     finally:
         stop.set()
