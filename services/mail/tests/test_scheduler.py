@@ -18,7 +18,7 @@ from .helpers import database_away, mail
 def hints(monkeypatch) -> list[object]:
     """Hints that would have gone to the broker."""
     given: list[object] = []
-    monkeypatch.setattr(module, "send_hint", lambda app: given.append(app) or True)
+    monkeypatch.setattr(module, "send_hint", lambda app, _broker: given.append(app) or True)
     monkeypatch.setattr(module, "SECONDS", 0.05)
     return given
 

@@ -26,7 +26,7 @@ def scheduler(rabbitmq_url: str, database: Database) -> Loop:
 
     def run(stop: threading.Event) -> None:
         app = make_app(rabbitmq_url)
-        away = Trouble(log("mail"), "scheduler_database")
+        away, broker = Trouble(log("mail"), "scheduler_database"), Trouble(log("mail"), "broker")
         while not stop.is_set():
             try:
                 with database.transaction() as connection:
@@ -37,7 +37,7 @@ def scheduler(rabbitmq_url: str, database: Database) -> Loop:
             away.over()
             show(queue)
             for _ in range(min(MOST_HINTS, ceil(queue.due / BATCH))):
-                if not send_hint(app):
+                if not send_hint(app, broker):
                     break
             stop.wait(SECONDS)
 

@@ -10,6 +10,7 @@ from mail.config import MailSettings
 from mail.files import Files
 from mail.handlers.ingest import Ingest, ingest_due
 from servicekit.database import Database
+from servicekit.events.trouble import Trouble
 from servicekit.process import Loop
 from servicekit.tasks import add_task, celery_worker, hint, make_celery
 from servicekit.telemetry import log
@@ -42,11 +43,12 @@ class Hints:
         self.wanted.set()
 
     def run(self) -> None:
+        broker = Trouble(LOG, "broker")
         while not self.closed.wait(HINT_PAUSE_SECONDS):
             self.wanted.wait()
             self.wanted.clear()
             if not self.closed.is_set():
-                send_hint(self.app)
+                send_hint(self.app, broker)
 
     def close(self) -> None:
         self.closed.set()
@@ -54,12 +56,14 @@ class Hints:
         self.thread.join(5)
 
 
-def send_hint(app: Celery) -> bool:
+def send_hint(app: Celery, broker: Trouble) -> bool:
+    """False where the hint was lost; `broker` tells of that once."""
     try:
         hint(app, QUEUE)
     except Exception as error:
-        LOG.warning("hint_lost", error=str(error))
+        broker.met(error)
         return False
+    broker.over()
     return True
 
 
