@@ -1,14 +1,20 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import Connection
 from ticket_support import Calls, Clock, Company, found_company
 
 from servicekit.database import Database
 from servicekit.rpc.client import Peer
 from servicekit.rpc.server import make_server
-from servicekit.testing import MakeDatabase
+from servicekit.testing import MakeDatabase, rolled_back
 from servicekit.tokens import Keys
 from ticket.api import TicketApi, add_to
+
+
+@pytest.fixture
+def connection(shared_database: Callable[[str], Database]) -> Iterator[Connection]:
+    yield from rolled_back(shared_database("ticket"))
 
 
 @pytest.fixture

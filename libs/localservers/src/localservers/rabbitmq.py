@@ -65,6 +65,13 @@ class RabbitMQ:
         self.evaluate("rabbit:start()")
         return _listens(self.port)
 
+    def takes_orders(self) -> bool:
+        try:
+            self.evaluate("true = rabbit:is_running(), ok")
+        except ServerFailed:
+            return False
+        return True
+
     def evaluate(self, expression: str) -> None:
         """Let the broker evaluate an Erlang expression that must yield ok."""
         # rabbitmqctl starts an Erlang virtual machine for each call, which takes a second; erl_call is written in C.
@@ -103,6 +110,8 @@ def rabbitmq(data: Path, *, port: int = 0) -> Iterator[RabbitMQ]:
             log=data / "server.log",
             env=_environment(data, server.epmd_port),
         ):
+            # It listens a moment before it takes orders.
+            wait_until(server.takes_orders, lambda: None)
             yield server
 
 

@@ -28,6 +28,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from structlog.contextvars import bound_contextvars
 
+from servicekit import idempotency
 from servicekit.database import Database, hear
 from servicekit.errors import Failure
 from servicekit.events import inbox_rows
@@ -112,6 +113,8 @@ class Worker:
         """Handles what is due now, a batch at most; False where nothing was."""
         if time.monotonic() - self.kept_house > HOUSEKEEPING_SECONDS:
             inbox_rows.keep_house(self.database, self.service, KEEP)
+            with self.database.transaction() as connection:
+                idempotency.forget(connection)
             self.kept_house = time.monotonic()
         if self.careful:
             worked = self.handle_one(fresh_too=True)
