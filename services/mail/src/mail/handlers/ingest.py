@@ -133,20 +133,10 @@ def ready(ingest: Ingest, raw: Row[Any], parsers: ParserPool) -> Readied | Refus
     with span("mail parse", raw.traceparent, size=raw.size), TemporaryDirectory(prefix="guiche-mail-") as folder:
         try:
             with ingest.files.on_disk(raw.file_key) as path:
-                parsed = parse(parsers, path, Path(folder))
+                parsed = parsers.parse(path, Path(folder))
             return readied(ingest.files, raw, parsed)
         except Exception as error:
             return Refused(raw, error)
-
-
-def parse(parsers: ParserPool, path: Path, folder: Path) -> ParsedMail:
-    """A child that crashes is given a second chance: it may have been ended for what was not this mail's doing."""
-    try:
-        return parsers.parse(path, folder)
-    except Unparsable as error:
-        if error.reason != "CRASHED":
-            raise
-        return parsers.parse(path, folder / "again")
 
 
 def readied(files: Files, raw: Row[Any], parsed: ParsedMail) -> Readied:
