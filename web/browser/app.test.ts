@@ -217,3 +217,29 @@ test("remote images load only when asked for, and without a referrer", async () 
   expect(asked[0]?.referer).toBeUndefined();
   expect(await page.getByTestId("message-frame").getAttribute("src")).toBe("/frame.html");
 });
+
+test("coming back from a ticket finds the queue where it was left", async () => {
+  const page = await (await profile()).newPage();
+  await signIn(page);
+  await page.getByTestId("queue-row").first().waitFor();
+  const scrolled = () => page.evaluate(() => document.querySelector("ul[aria-label]")?.parentElement?.scrollTop ?? 0);
+  await page.getByTestId("queue-row").first().hover();
+  await page.mouse.wheel(0, 900);
+  await expect.poll(scrolled).toBe(900);
+  await page.getByTestId("queue-row").nth(12).click();
+  await page.getByTestId("ticket-protocol").waitFor();
+  await page.goBack();
+  await page.getByTestId("queue-row").first().waitFor();
+  await expect.poll(scrolled).toBe(900);
+});
+
+test("a ticket opens in a new tab from its row", async () => {
+  const context = await profile();
+  const page = await context.newPage();
+  await signIn(page);
+  await page.getByTestId("queue-row").first().hover();
+  const opened = context.waitForEvent("page");
+  await page.getByRole("link", { name: /^Abrir em nova aba/ }).first().click();
+  await (await opened).getByTestId("ticket-protocol").waitFor();
+  expect(new URL(page.url()).pathname).toBe("/");
+});

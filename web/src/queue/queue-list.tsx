@@ -16,7 +16,10 @@ import { useListKeys } from "./use-list-keys";
 import { useSteadyScroll } from "./use-steady-scroll";
 
 const ROW_HEIGHT = 66;
-const CARD_HEIGHT = 116;
+const CARD_HEIGHT = 136;
+
+/** Where each queue was left, so that coming back from a ticket finds it as it was. */
+const offsets = new Map<string, number>();
 
 interface ListProps {
   filter: QueueFilter;
@@ -75,6 +78,7 @@ function Rows({ scope, tickets, narrow, list }: RowsProps) {
     estimateSize: () => height,
     getItemKey: (index) => tickets[index]?.id ?? index,
     overscan: 8,
+    initialOffset: () => offsets.get(scope) ?? 0,
   });
   const items = virtual.getVirtualItems();
   const { active, setActive } = useListKeys(tickets, scroll, (index) => virtual.scrollToIndex(index));
@@ -91,7 +95,7 @@ function Rows({ scope, tickets, narrow, list }: RowsProps) {
   const Row = narrow ? QueueCard : QueueRow;
   return (
     <>
-      <div className={styles.scroll} ref={scroll}>
+      <div className={styles.scroll} ref={scroll} onScroll={(event) => void offsets.set(scope, event.currentTarget.scrollTop)}>
         <Announcement latest={fresh.latest} />
         {tickets.length === 0 && <Empty filtered={scope !== ""} />}
         <ul className={styles.list} style={{ height: virtual.getTotalSize() }} aria-label={t("queue.listLabel")}>

@@ -1,5 +1,5 @@
 import { Tooltip } from "@mantine/core";
-import { IconArrowsExchange2 } from "@tabler/icons-react";
+import { IconArrowsExchange2, IconExternalLink } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Ticket } from "@/api/types";
@@ -31,37 +31,58 @@ export function QueueRow(props: RowProps) {
   const { t } = useTranslation();
   const link = useRowLink(props);
   return (
-    <Link className={styles.row} {...link}>
-      <PlatformIcon platform={ticket.platform} />
-      <span className={styles.cell}>
-        <span className={`${styles.line} ${styles.strong}`}>{ticket.publisher?.name || t("queue.unknownPublisher")}</span>
-        <span className={`${styles.line} ${styles.protocol}`}>{ticket.protocol}</span>
-      </span>
-      <span className={styles.cell}>
-        <span className={`${styles.line} ${styles.subject}`}>{ticket.subject || t("queue.noSubject")}</span>
-        <span className={`${styles.line} ${styles.quiet}`}>{ticket.snippet || t("queue.noSnippet")}</span>
-      </span>
-      <span className={`${styles.cell} ${styles.stack}`}>
-        <StatusBadge status={ticket.status} />
-        <PriorityMark priority={ticket.priority} />
-      </span>
-      <span className={`${styles.cell} ${styles.place}`}>
-        <span className={styles.line}>{ticket.department?.name}</span>
-        <span className={`${styles.line} ${styles.quiet}`}>{ticket.level?.name}</span>
-      </span>
-      <Holder ticket={ticket} myId={myId} />
-      <span className={`${styles.cell} ${styles.end}`}>
-        <span className={styles.line}>
-          <RelativeTime at={ticket.lastActivityAt} />
+    <>
+      <Link className={styles.row} {...link}>
+        <PlatformIcon platform={ticket.platform} />
+        <span className={styles.cell}>
+          <span className={`${styles.line} ${styles.strong}`}>{ticket.publisher?.name || t("queue.unknownPublisher")}</span>
+          <span className={`${styles.line} ${styles.protocol}`}>{ticket.protocol}</span>
         </span>
-        <Interactions count={ticket.interactions} />
-      </span>
-    </Link>
+        <span className={styles.cell}>
+          <span className={`${styles.line} ${styles.subject}`}>{ticket.subject || t("queue.noSubject")}</span>
+          <span className={`${styles.line} ${styles.quiet}`}>{ticket.snippet || t("queue.noSnippet")}</span>
+        </span>
+        <span className={`${styles.cell} ${styles.stack}`}>
+          <StatusBadge status={ticket.status} />
+          <PriorityMark priority={ticket.priority} />
+        </span>
+        <span className={`${styles.cell} ${styles.place}`}>
+          <span className={styles.line}>{ticket.department?.name}</span>
+          <span className={`${styles.line} ${styles.quiet}`}>{ticket.level?.name}</span>
+        </span>
+        <Holder ticket={ticket} myId={myId} />
+        <span className={`${styles.cell} ${styles.end}`}>
+          <span className={styles.line}>
+            <RelativeTime at={ticket.lastActivityAt} />
+          </span>
+          <Interactions count={ticket.interactions} />
+        </span>
+      </Link>
+      <NewTabLink ticket={ticket} tabIndex={props.tabIndex} />
+    </>
+  );
+}
+
+/** Beside the row and not within it: a link cannot hold another. */
+function NewTabLink({ ticket, tabIndex }: { ticket: Ticket; tabIndex: number }) {
+  const { t } = useTranslation();
+  return (
+    <Tooltip label={t("ticket.openInNewTab")}>
+      <Link
+        className={styles.newTab}
+        to={`/tickets/${ticket.id}`}
+        target="_blank"
+        tabIndex={tabIndex}
+        aria-label={`${t("ticket.openInNewTab")}: ${ticket.subject || ticket.protocol}`}
+      >
+        <IconExternalLink size={16} stroke={1.7} aria-hidden />
+      </Link>
+    </Tooltip>
   );
 }
 
 export function QueueCard(props: RowProps) {
-  const { ticket } = props;
+  const { ticket, myId } = props;
   const { t } = useTranslation();
   const link = useRowLink(props);
   return (
@@ -73,12 +94,21 @@ export function QueueCard(props: RowProps) {
       </span>
       <span className={`${styles.line} ${styles.subject}`}>{ticket.subject || t("queue.noSubject")}</span>
       <span className={`${styles.line} ${styles.quiet}`}>{ticket.snippet || t("queue.noSnippet")}</span>
+      <span className={`${styles.line} ${styles.protocol}`}>
+        {[ticket.protocol, ticket.department?.name, ticket.level?.name].filter(Boolean).join(" · ")}
+      </span>
       <span className={styles.cardFoot}>
         <StatusBadge status={ticket.status} />
         <PriorityMark priority={ticket.priority} />
-        <span className={`${styles.line} ${styles.quiet} ${styles.cardPlace}`}>
-          {[ticket.department?.name, ticket.level?.name].filter(Boolean).join(" · ")}
-        </span>
+        {ticket.holder && (
+          <>
+            <Initials name={ticket.holder.name} me={ticket.holder.id === myId} />
+            <span className="visually-hidden">
+              {t("ticket.holder")}: {ticket.holder.name}
+            </span>
+          </>
+        )}
+        <Interactions count={ticket.interactions} />
       </span>
     </Link>
   );

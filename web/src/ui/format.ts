@@ -20,7 +20,7 @@ export function relativeTime(at: string, now: number, language: string, justNow:
   if (age < HOUR) return ago(Math.max(1, Math.round(age / MINUTE)), "minute");
   if (age < DAY) return ago(Math.round(age / HOUR), "hour");
   if (age < 7 * DAY) return ago(Math.round(age / DAY), "day");
-  return new Intl.DateTimeFormat(language, { day: "2-digit", month: "short", year: "2-digit" }).format(new Date(at));
+  return new Intl.DateTimeFormat(language, { day: "2-digit", month: "2-digit", year: "2-digit" }).format(new Date(at));
 }
 
 /** "3 d 4 h", "2 h 10 min", "8 min": the two largest units say enough. */
