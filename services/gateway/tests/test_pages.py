@@ -17,6 +17,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text("<!doctype html><title>Guichê</title>", encoding="utf-8")
     (folder / "assets" / "app-1a2b.js").write_text("let a = 1", encoding="utf-8")
+    (folder / "frame.html").write_text("<!doctype html><title>Mensagem</title>", encoding="utf-8")
     (folder / "icon.svg").write_text("<svg/>", encoding="utf-8")
     (folder.parent / "secret.txt").write_text("segredo", encoding="utf-8")
     return folder
@@ -53,6 +54,16 @@ def test_files_named_by_their_content_are_kept_forever(visitor: httpx.Client) ->
     assert answer.headers["Content-Type"].startswith("text/javascript")
     assert "immutable" in answer.headers["Cache-Control"]
     assert visitor.get("/icon.svg").headers["Cache-Control"] == "no-cache"
+
+
+def test_the_frame_of_messages_may_load_images_and_nothing_else_and_only_within_the_web_app(
+    visitor: httpx.Client,
+) -> None:
+    policy = visitor.get("/frame.html").headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "img-src data: https: http:" in policy
+    assert "frame-ancestors 'self'" in policy
+    assert "script" not in policy
 
 
 def test_a_file_of_an_older_build_is_gone_and_not_a_page(visitor: httpx.Client) -> None:

@@ -20,6 +20,13 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
+# An empty page of the web app that shows a message whose remote images were asked for. A frame made from text would
+# inherit the policy above; this page has its own, and the web app puts it into a sandbox without scripts.
+FRAME = "frame.html"
+FRAME_POLICY = (
+    "default-src 'none'; img-src data: https: http:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'"
+)
 # The build names these files by their content.
 ASSETS = "assets/"
 FOREVER = "public, max-age=31536000, immutable"
@@ -53,7 +60,10 @@ def web_app(dist: Path, path: str) -> Response:
     record_of(request).route = "web"
     name = path.lstrip("/")
     if name and (dist / "index.html").is_file() and is_file_within(dist, name):
-        return file(dist, name, FOREVER if name.startswith(ASSETS) else REVALIDATE)
+        response = file(dist, name, FOREVER if name.startswith(ASSETS) else REVALIDATE)
+        if name == FRAME:
+            response.headers["Content-Security-Policy"] = FRAME_POLICY
+        return response
     if name.startswith(ASSETS):
         # A page that was loaded before a new version came asks for files that are gone; HTML would confuse it.
         return Response("Not found.\n", 404, PAGE_HEADERS, mimetype="text/plain")
