@@ -46,8 +46,8 @@ def ingest(database, files) -> Iterator[Ingest]:
 def accept(database, files, account) -> Callable[[bytes], None]:
     """As the receiver does, without SMTP."""
 
-    def accepted(*raws: bytes) -> None:
-        mails = [keep_content(files, "ana@example.com", [Recipient(MAILBOX, account)], raw) for raw in raws]
+    def accepted(*raws: bytes, sender: str = "ana@example.com") -> None:
+        mails = [keep_content(files, sender, [Recipient(MAILBOX, account)], raw) for raw in raws]
         assert keep_rows(database, mails) == [None] * len(raws)
 
     return accepted
@@ -69,6 +69,13 @@ def test_a_mail_becomes_a_message_in_a_conversation_of_its_own_with_its_event(ac
     assert outbox.aggregate == event.conversation_id == str(conversation.id)
     assert (event.message_id, event.account_id) == (str(message.id), str(account.id))
     assert (event.sender.email, event.subject, event.snippet) == ("ana@example.com", "Pedido", "Bom dia")
+
+
+def test_what_comes_from_the_null_sender_is_a_notification_whatever_it_says(accept, ingest, rows):
+    accept(mail(), sender="")
+    ingest_due(ingest)
+    [outbox] = rows(OUTBOX)
+    assert MessageReceived.FromString(outbox.payload).automatic == "bounce"
 
 
 def test_attachments_are_kept_by_content_and_described_in_their_order(accept, ingest, rows, files):

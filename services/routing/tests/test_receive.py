@@ -55,7 +55,7 @@ def test_a_message_told_twice_is_one_occurrence(connection: Connection) -> None:
     assert (str(row.account_id), str(row.conversation_id)) == (event.account_id, event.conversation_id)
 
 
-@pytest.mark.parametrize("why", ["auto-submitted", "bounce", "something newer"])
+@pytest.mark.parametrize("why", ["auto-submitted", "bounce"])
 def test_automatic_mail_opens_nothing(connection: Connection, why: str) -> None:
     event = message(automatic=why)
     message_received(connection, event)
@@ -129,3 +129,10 @@ def test_the_inbox_takes_the_same_message_under_two_event_ids_once(inbox: Databa
     eventually(handled)
     with inbox.transaction() as connection:
         assert connection.scalar(select(func.count()).select_from(OCCURRENCES)) == 1
+
+
+@pytest.mark.parametrize("why", ["list", "bulk"])
+def test_a_customer_who_writes_through_a_list_is_heard(connection: Connection, why: str) -> None:
+    event = message(automatic=why)
+    message_received(connection, event)
+    assert occurrence(connection, event).state == State.NEW

@@ -10,7 +10,7 @@ from guiche.publisher.v1.publisher_service_pb2_grpc import PublisherServiceStub
 from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
 from guiche.ticket.v1.ticket_service_pb2_grpc import TicketServiceStub
 
-from routing.domain.occurrences import Occurrence, Place
+from routing.domain.occurrences import Occurrence, Place, Publisher
 from servicekit.rpc.client import Peer
 
 # Seconds for a whole batch; a neighbour that needs longer is away.
@@ -24,17 +24,20 @@ class Neighbours:
         self.publishers = PublisherServiceStub(publisher.channel)
         self.tickets = TicketServiceStub(ticket.channel)
 
-    def identify(self, occurrences: Sequence[Occurrence]) -> list[UUID | None]:
+    def identify(self, occurrences: Sequence[Occurrence]) -> list[Publisher | None]:
         """The publisher of each, in their order; None for those that name no sender."""
         named = [occurrence for occurrence in occurrences if occurrence.sender_address]
         if not named:
             return [None] * len(occurrences)
         request = publisher_service_pb2.IdentifyPublishersRequest(identities=[identity_of(one) for one in named])
         answer = self.publisher.call(self.publishers.IdentifyPublishers, request, timeout=TIMEOUT)
-        found = {one.id: UUID(publisher.id) for one, publisher in zip(named, answer.publishers, strict=True)}
+        found = {
+            one.id: Publisher(UUID(publisher.id), publisher.name)
+            for one, publisher in zip(named, answer.publishers, strict=True)
+        }
         return [found.get(occurrence.id) for occurrence in occurrences]
 
-    def open_tickets(self, openings: Sequence[tuple[Occurrence, Place, UUID | None]]) -> list[tuple[UUID, str]]:
+    def open_tickets(self, openings: Sequence[tuple[Occurrence, Place, Publisher | None]]) -> list[tuple[UUID, str]]:
         """The ticket of each and its protocol, in their order. Idempotent by the occurrence's id."""
         request = ticket_service_pb2.OpenTicketsRequest(openings=[opening_of(*opening) for opening in openings])
         answer = self.ticket.call(self.tickets.OpenTickets, request, timeout=TIMEOUT)
@@ -56,14 +59,15 @@ def identity_of(occurrence: Occurrence) -> publisher_pb2.Identity:
     )
 
 
-def opening_of(occurrence: Occurrence, place: Place, publisher_id: UUID | None) -> ticket_service_pb2.TicketOpening:
+def opening_of(occurrence: Occurrence, place: Place, publisher: Publisher | None) -> ticket_service_pb2.TicketOpening:
     occurred_at = Timestamp()
     occurred_at.FromDatetime(occurrence.occurred_at)
     return ticket_service_pb2.TicketOpening(
         message_id=str(occurrence.id),
         organization_id=str(occurrence.organization_id),
         conversation_id=str(occurrence.conversation_id),
-        publisher_id=str(publisher_id) if publisher_id else "",
+        publisher_id=str(publisher.id) if publisher else "",
+        publisher_name=publisher.name if publisher else "",
         department_id=str(place.department_id),
         level_id=str(place.level_id),
         priority=ticket_pb2.TicketPriority.Value(f"TICKET_PRIORITY_{place.priority}"),
@@ -71,4 +75,5 @@ def opening_of(occurrence: Occurrence, place: Place, publisher_id: UUID | None) 
         subject=occurrence.subject,
         snippet=occurrence.snippet,
         occurred_at=occurred_at,
+        traceparent=occurrence.traceparent,
     )

@@ -139,7 +139,7 @@ def route(neighbours: Neighbours, batch: Sequence[Claimed], places: Places) -> l
         opened = neighbours.open_tickets(openings) if openings else []
         tickets = {opening[0].id: ticket for opening, ticket in zip(openings, opened, strict=True)}
         return [
-            Routed(occurrence.id, publisher, *tickets.get(occurrence.id, (None, "")))
+            Routed(occurrence.id, publisher.id if publisher else None, *tickets.get(occurrence.id, (None, "")))
             for occurrence, publisher in zip(occurrences, publishers, strict=True)
         ]
 

@@ -202,6 +202,7 @@ def opening_of(said: ticket_service_pb2.TicketOpening) -> handlers.Opening:
         subject=said.subject,
         snippet=said.snippet,
         occurred_at=said.occurred_at.ToDatetime(tzinfo=UTC),
+        traceparent=said.traceparent,
     )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row
 from servicekit.errors import Stale
 from servicekit.events.outbox import publish
 from servicekit.ids import new_id
+from servicekit.telemetry import current_traceparent, span
 from ticket import events
 from ticket.domain import protocols, verbs, visibility
 from ticket.domain.verbs import Facts, Status, Verb
@@ -97,6 +98,7 @@ class Opening:
     subject: str
     snippet: str
     occurred_at: datetime
+    traceparent: str
 
 
 # Enough for any burst: from the fourth on, numbers are drawn from 760 million a day.
@@ -141,7 +143,15 @@ def open_tickets(
         return
     tickets.append(connection, [opening_entry(row) for row in new])
     stored = tickets.opened_by(connection, [row["opening_message_id"] for row in new])
-    publish(connection, [(str(row.id), events.opened(row)) for row in stored.values()])
+    openings_of = {opening.message_id: opening for opening in openings}
+    traceparents = [continued(openings_of[message_id]) for message_id in stored]
+    publish(connection, [(str(row.id), events.opened(row)) for row in stored.values()], traceparents)
+
+
+def continued(opening: Opening) -> str:
+    """The trace of this opening alone, marked here, since the call it came with belongs to the first of its batch."""
+    with span("open_ticket", opening.traceparent, conversation=str(opening.conversation_id)):
+        return current_traceparent()
 
 
 def publisher_row(publisher_id: UUID, opening: Opening) -> dict[str, Any]:

@@ -440,6 +440,7 @@ class TicketOpening(_message.Message):
     SUBJECT_FIELD_NUMBER: _builtins.int
     SNIPPET_FIELD_NUMBER: _builtins.int
     OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """The message that opens it. Decides whether the ticket exists already."""
     organization_id: _builtins.str
@@ -455,6 +456,8 @@ class TicketOpening(_message.Message):
     platform: _reference_pb2.Platform.ValueType
     subject: _builtins.str
     snippet: _builtins.str
+    traceparent: _builtins.str
+    """W3C trace context of this one's own way here, which the call that carries many cannot continue for each. May be empty."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -472,10 +475,11 @@ class TicketOpening(_message.Message):
         subject: _builtins.str = ...,
         snippet: _builtins.str = ...,
         occurred_at: _timestamp_pb2.Timestamp | None = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["occurred_at", b"occurred_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "department_id", b"department_id", "level_id", b"level_id", "message_id", b"message_id", "occurred_at", b"occurred_at", "organization_id", b"organization_id", "platform", b"platform", "priority", b"priority", "publisher_id", b"publisher_id", "publisher_name", b"publisher_name", "snippet", b"snippet", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "department_id", b"department_id", "level_id", b"level_id", "message_id", b"message_id", "occurred_at", b"occurred_at", "organization_id", b"organization_id", "platform", b"platform", "priority", b"priority", "publisher_id", b"publisher_id", "publisher_name", b"publisher_name", "snippet", b"snippet", "subject", b"subject", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

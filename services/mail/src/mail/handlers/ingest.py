@@ -157,13 +157,18 @@ def readied(files: Files, raw: Row[Any], parsed: ParsedMail) -> Readied:
         received_at=raw.received_at,
         date=parsed.date,
         warnings=list(parsed.warnings),
-        automatic=parsed.automatic,
+        automatic=automatic(raw, parsed),
     )
     attachments = [
         kept_attachment(files, raw.organization_id, message.id, position, attachment)
         for position, attachment in enumerate(parsed.attachments)
     ]
     return Readied(raw, conversation, message, attachments, current_traceparent())
+
+
+def automatic(raw: Row[Any], parsed: ParsedMail) -> str:
+    """The null sender is kept for notifications (RFC 5321, 4.5.5), whatever the mail says of itself."""
+    return parsed.automatic if raw.sender or parsed.automatic == "auto-submitted" else "bounce"
 
 
 def conversation_for(raw: Row[Any]) -> Conversation:

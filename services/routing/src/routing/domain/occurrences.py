@@ -27,6 +27,10 @@ class Reason(StrEnum):
     NO_RULE = "NO_RULE"
 
 
+# Values of guiche.mail.v1.MessageReceived.automatic.
+ANSWERS_OF_MACHINES = ("auto-submitted", "bounce")
+
+
 @dataclass(frozen=True)
 class Occurrence:
     """One inbound item. id: the message's. sender_address: empty where it names nobody."""
@@ -45,6 +49,14 @@ class Occurrence:
 
 
 @dataclass(frozen=True)
+class Publisher:
+    """Whoever is behind an occurrence, as the publisher service named them just now."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True)
 class Place:
     department_id: UUID
     level_id: UUID
@@ -52,8 +64,12 @@ class Place:
 
 
 def state_of(automatic: str) -> tuple[State, Reason | None]:
-    """Where an arriving occurrence begins. A ticket opened by automatic mail would answer it, and so without end."""
-    return (State.DISMISSED, Reason.AUTOMATIC) if automatic else (State.NEW, None)
+    """Where an arriving occurrence begins.
+
+    Answers of machines and bounces open no ticket (M6): its acknowledgement would be answered, and so without end.
+    Lists and bulk do: a customer's mail that reaches a mailbox through a group address carries the marks of a list.
+    """
+    return (State.DISMISSED, Reason.AUTOMATIC) if automatic in ANSWERS_OF_MACHINES else (State.NEW, None)
 
 
 def text(value: str, limit: int) -> str:
