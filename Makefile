@@ -34,7 +34,8 @@ test: install ## everything that must hold: lint, types, contracts, unit, events
 	@$(MAKE) --no-print-directory lint types contracts
 	@$(BIN)/python -m localservers install
 	@$(MAKE) --no-print-directory web-test web
-	$(BIN)/pytest -n 2 --dist loadfile libs services tests
+	$(BIN)/pytest -q -n 2 --dist loadfile libs services
+	$(BIN)/pytest -q tests
 
 .PHONY: lint
 lint: install ## style, import rules and security checks of the Python code
@@ -81,7 +82,7 @@ install: .venv/.installed ## the Python environment in .venv
 
 .PHONY: lock
 lock: ## choose the newest versions of all packages within their bounds
-	$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \
+	@$(UV) pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --no-annotate \
 		--group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) \
 		$(foreach name,servicekit localservers proto ticket routing mail publisher gateway,--no-emit-package guiche-$(name)) \
 		--output-file requirements.lock

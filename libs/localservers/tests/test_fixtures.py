@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-from .conftest import alive, kill, wait_until
+from localservers_support import alive, kill, wait_until
 
 RUN = """
 import os, time

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from localservers_support import Elsewhere, alive, kill, wait_until
 
 from localservers.postgres import Postgres, drop, embedded_binaries, postgres, template_clone
 from localservers.processes import ServerFailed
-
-from .conftest import Elsewhere, alive, kill, wait_until
 
 IS_ROOT = os.geteuid() == 0
 

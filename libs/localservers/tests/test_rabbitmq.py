@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pika
 import pytest
+from localservers_support import Elsewhere, alive, kill, wait_until
 from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker
 
 from localservers.rabbitmq import RabbitMQ, rabbitmq
-
-from .conftest import Elsewhere, alive, kill, wait_until
 
 QUORUM = {"x-queue-type": "quorum"}
 

@@ -1,12 +1,6 @@
 """What the tests of events share: an owner and a consumer of events, joined by either way of delivery."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from scene import Direct, OverRabbit, Scene  # needs the path above
 
 from servicekit.testing import MakeDatabase

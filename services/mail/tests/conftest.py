@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
+from mail_support import MAILBOX, add_account
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -23,8 +24,6 @@ from mail.receiver.intake import Intake
 from mail.receiver.server import receiver
 from servicekit.database import Database
 from servicekit.testing import MakeDatabase
-
-from .helpers import MAILBOX, add_account
 
 Receiving = Callable[..., "SimpleNamespace"]
 

@@ -9,6 +9,7 @@ import pytest
 from guiche.mail.v1.message_pb2 import MESSAGE_DIRECTION_IN
 from guiche.mail.v1.message_service_pb2 import DownloadAttachmentRequest, ListMessagesRequest
 from guiche.mail.v1.message_service_pb2_grpc import MessageServiceStub
+from mail_support import add_account, mail
 from sqlalchemy import text
 
 from mail.api import servicer
@@ -18,8 +19,6 @@ from servicekit.errors import Failure
 from servicekit.rpc.caller import Attendant
 from servicekit.rpc.client import Peer
 from servicekit.rpc.server import make_server
-
-from .helpers import add_account, mail
 
 FILE = bytes(range(256)) * 1000
 

@@ -5,12 +5,11 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from mail_support import mail
 
 from mail.handlers.ingest import Ingest, ingest_due
 from mail.storage.tables import MESSAGES, RAW_MAILS
 from servicekit.testing import eventually
-
-from .helpers import mail
 
 HEAD = b"From: Ana <ana@example.com>\r\nMessage-ID: <bad@example.com>\r\n"
 MIXED = HEAD + b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"

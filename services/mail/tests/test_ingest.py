@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from guiche.mail.v1.message_events_pb2 import MessageReceived
+from mail_support import MAILBOX, mail
 from sqlalchemy import text
 
 from mail.handlers import ingest as handlers
@@ -21,8 +22,6 @@ from mail.parsing.model import Limits
 from mail.storage.tables import ATTACHMENTS, CONVERSATIONS, MESSAGES, RAW_MAILS
 from servicekit.events.outbox import OUTBOX
 from servicekit.testing import eventually
-
-from .helpers import MAILBOX, mail
 
 WITH_FILES = (
     b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\nOi\r\n--b\r\n"

@@ -3,11 +3,11 @@
 import smtplib
 import threading
 
+from mail_support import MAILBOX, mail
+
 from mail.main import build
 from mail.storage.tables import MESSAGES
 from servicekit.testing import eventually
-
-from .helpers import MAILBOX, mail
 
 
 def test_hints_reach_the_workers_within_the_process_and_all_ends_when_told(settings, account, rows, free_port):

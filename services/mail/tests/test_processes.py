@@ -8,12 +8,11 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from mail_support import MAILBOX, mail
 from sqlalchemy import text
 
 from mail.storage.tables import MESSAGES, RAW_MAILS
 from servicekit.testing import eventually
-
-from .helpers import MAILBOX, mail
 
 
 @pytest.fixture

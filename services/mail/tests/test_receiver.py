@@ -8,13 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from mail_support import MAILBOX, add_account, database_away, mail
 from sqlalchemy import text
 
 from mail.metrics import CONNECTIONS, HELD_BYTES
 from mail.storage.tables import RAW_MAILS
 from servicekit.testing import eventually
-
-from .helpers import MAILBOX, add_account, database_away, mail
 
 
 def refused(call, *arguments):

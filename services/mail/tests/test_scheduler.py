@@ -2,6 +2,7 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from mail_support import database_away, mail
 from sqlalchemy import text
 
 from mail import scheduler as module
@@ -10,8 +11,6 @@ from mail.metrics import QUARANTINED, WAITING, WAITING_AGE
 from mail.scheduler import scheduler
 from mail.tasks import Hints, make_app
 from servicekit.testing import eventually
-
-from .helpers import database_away, mail
 
 
 @pytest.fixture

@@ -3,8 +3,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import routing_neighbours as fakes
 from guiche.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from guiche.routing.v1.session_service_pb2_grpc import SessionServiceStub
+from routing_support import ACCOUNT, House, build_house
 from sqlalchemy import Connection
 
 from routing import api
@@ -17,9 +19,6 @@ from servicekit.rpc.client import Peer
 from servicekit.rpc.server import make_server
 from servicekit.testing import MakeDatabase, rolled_back
 from servicekit.tokens import Keys
-
-from . import neighbours as fakes
-from .support import ACCOUNT, House, build_house
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from guiche.routing.v1.session_service_pb2 import SignInRequest
 from guiche.routing.v1.session_service_pb2_grpc import SessionServiceStub
+from routing_support import ACCOUNT, PASSWORD, House
 from sqlalchemy import func, select
 
 from routing.commands import add_commands
@@ -20,8 +21,6 @@ from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.events.outbox import OUTBOX
 from servicekit.rpc.client import Peer
-
-from .support import ACCOUNT, PASSWORD, House
 
 Run = Callable[..., list[dict[str, Any]]]
 

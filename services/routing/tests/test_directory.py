@@ -9,6 +9,7 @@ import pytest
 from google.protobuf.message import Message
 from guiche.routing.v1 import directory_events_pb2 as events
 from guiche.routing.v1.directory_pb2 import ROLE_ADMINISTRATOR, ROLE_SUPERVISOR, RoleAssignment
+from routing_support import House, build_house
 from sqlalchemy import Connection, Table, select
 from sqlalchemy.exc import IntegrityError
 
@@ -22,8 +23,6 @@ from servicekit.errors import InvalidRequest
 from servicekit.events import commands
 from servicekit.events.envelope import type_of
 from servicekit.events.outbox import OUTBOX
-
-from .support import House, build_house
 
 EVENTS = {
     type_of(event): event

@@ -8,6 +8,7 @@ from guiche.common.v1.reference_pb2 import Reference
 from guiche.routing.v1 import directory_pb2
 from guiche.routing.v1.directory_service_pb2 import GetMeRequest
 from guiche.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
+from routing_support import House
 from sqlalchemy import event
 
 from routing.domain.directory import RoleOf
@@ -16,8 +17,6 @@ from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.rpc.caller import Attendant
 from servicekit.rpc.client import Peer
-
-from .support import House
 
 
 def me(peer: Peer, stub: DirectoryServiceStub, organization: UUID | str, attendant: UUID | str) -> directory_pb2.Me:

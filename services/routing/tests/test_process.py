@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import grpc
 import pytest
+import routing_neighbours as fakes
 from guiche.common.v1 import reference_pb2
 from guiche.mail.v1.message_events_pb2 import MessageReceived
 from guiche.mail.v1.message_pb2 import MailAddress
@@ -15,6 +16,7 @@ from guiche.routing.v1.directory_service_pb2 import GetMeRequest
 from guiche.routing.v1.directory_service_pb2_grpc import DirectoryServiceStub
 from guiche.routing.v1.session_service_pb2 import SignInRequest
 from guiche.routing.v1.session_service_pb2_grpc import SessionServiceStub
+from routing_support import ACCOUNT, PASSWORD, House
 from sqlalchemy import select
 
 from routing.config import RoutingSettings
@@ -31,9 +33,6 @@ from servicekit.rpc.caller import Attendant
 from servicekit.rpc.client import Peer
 from servicekit.testing import eventually
 from servicekit.tokens import Keys
-
-from . import neighbours as fakes
-from .support import ACCOUNT, PASSWORD, House
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ from uuid import UUID, uuid4
 
 import grpc
 import pytest
+import routing_neighbours as fakes
 from guiche.common.v1 import reference_pb2
 from guiche.ticket.v1 import ticket_pb2
 from guiche.ticket.v1.ticket_service_pb2 import OpenTicketsRequest
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
+from routing_support import ACCOUNT, House
 from sqlalchemy import func, select
 
 from routing import neighbours as calls
@@ -28,9 +30,6 @@ from servicekit.database import Database
 from servicekit.errors import Failure, InvalidRequest
 from servicekit.events.inbox import MAX_ATTEMPTS
 from servicekit.testing import eventually
-
-from . import neighbours as fakes
-from .support import ACCOUNT, House
 
 
 class Full(Failure):

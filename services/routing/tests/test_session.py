@@ -9,6 +9,7 @@ import grpc
 import pytest
 from guiche.routing.v1.session_service_pb2 import RefreshSessionRequest, SignInRequest, SignOutRequest
 from guiche.routing.v1.session_service_pb2_grpc import SessionServiceStub
+from routing_support import PASSWORD, House
 from sqlalchemy import func, select
 
 from routing.domain.sessions import Refresh, Verdict, judge
@@ -20,8 +21,6 @@ from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.rpc.client import Peer
 from servicekit.tokens import Keys
-
-from .support import PASSWORD, House
 
 Refreshing = Callable[[str], str]
 

@@ -12,6 +12,7 @@ import pytest
 import structlog
 from guiche.routing.v1.session_service_pb2 import SignInRequest, Tokens
 from guiche.routing.v1.session_service_pb2_grpc import SessionServiceStub
+from routing_support import PASSWORD, House
 from sqlalchemy import event, func, select
 
 from routing.config import RoutingSettings
@@ -24,8 +25,6 @@ from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.rpc.client import Peer
 from servicekit.tokens import Keys
-
-from .support import PASSWORD, House
 
 SignIn = Callable[..., Tokens]
 LIMITS = Limits(20, timedelta(minutes=15), 5, timedelta(minutes=5))
