@@ -42,7 +42,6 @@ lint: install ## style, import rules and security checks of the Python code
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --config pyproject.toml
-	$(BIN)/bandit -q -ll -ii -r $(SOURCES) -c pyproject.toml
 
 .PHONY: types
 types: install ## static types of the Python code
