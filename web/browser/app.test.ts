@@ -19,12 +19,28 @@ let browser: Browser;
 let base: string;
 
 beforeAll(async () => {
+  // The test runner says "test", with which React would be built for development.
+  process.env.NODE_ENV = "production";
   await build({ root: ROOT, mode: "mock", logLevel: "error", build: { outDir: "node_modules/.cache/browser-test" } });
-  server = await preview({ root: ROOT, mode: "mock", logLevel: "error", build: { outDir: "node_modules/.cache/browser-test" }, preview: { port: 0 } });
+  server = await preview({
+    root: ROOT,
+    mode: "mock",
+    logLevel: "error",
+    build: { outDir: "node_modules/.cache/browser-test" },
+    preview: { port: 0 },
+  });
   base = `http://localhost:${(server.httpServer.address() as AddressInfo).port}`;
   browser = await chromium.launch({
     executablePath: process.env.GUICHE_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
   });
 });
 
@@ -63,10 +79,19 @@ async function violations(page: Page): Promise<string[]> {
   // Through the debugger, as the page's policy rightly refuses foreign scripts.
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
-    const { axe } = window as unknown as { axe: { run: (options: object) => Promise<{ violations: { id: string; nodes: { html: string; any: { message: string }[] }[] }[] }> } };
-    return (await axe.run({ iframes: false, runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] })).violations;
+    const { axe } = window as unknown as {
+      axe: {
+        run: (
+          options: object,
+        ) => Promise<{ violations: { id: string; nodes: { html: string; any: { message: string }[] }[] }[] }>;
+      };
+    };
+    return (await axe.run({ iframes: false, runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] }))
+      .violations;
   });
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join(" | ")}`);
+  return found.map(
+    ({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join(" | ")}`,
+  );
 }
 
 const open = async (): Promise<string> => (await fetch(`${base}/mock/open`)).text();
@@ -239,7 +264,28 @@ test("a ticket opens in a new tab from its row", async () => {
   await signIn(page);
   await page.getByTestId("queue-row").first().hover();
   const opened = context.waitForEvent("page");
-  await page.getByRole("link", { name: /^Abrir em nova aba/ }).first().click();
+  await page
+    .getByRole("link", { name: /^Abrir em nova aba/ })
+    .first()
+    .click();
   await (await opened).getByTestId("ticket-protocol").waitFor();
   expect(new URL(page.url()).pathname).toBe("/");
+});
+
+test("the queue loads further pages as one scrolls, to its end", async () => {
+  const page = await (await profile()).newPage();
+  const pages: string[] = [];
+  page.on("request", (request) => {
+    if (request.url().includes("/tickets?")) pages.push(new URL(request.url()).searchParams.get("pageToken") ?? "");
+  });
+  await signIn(page);
+  await page.getByTestId("queue-row").first().hover();
+  const end = page.getByText("Fim da fila");
+  await expect
+    .poll(async () => {
+      await page.mouse.wheel(0, 5_000);
+      return end.isVisible();
+    })
+    .toBe(true);
+  expect(pages.slice(0, 2)).toEqual(["", "50"]);
 });

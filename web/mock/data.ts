@@ -1,8 +1,19 @@
-import type { Attachment, Interaction, Me, Message, Platform, Reference, Ticket, TicketPriority, TicketStatus } from "../src/api/types";
+import type {
+  Attachment,
+  Interaction,
+  Me,
+  Message,
+  Platform,
+  Reference,
+  Ticket,
+  TicketPriority,
+  TicketStatus,
+} from "../src/api/types";
 import { LOGO_PNG, mailBody } from "./mails.ts";
 
 /** Invented customers and mails for looking at the pages and for tests. Nothing here is shipped. */
-const uuid = (kind: number, number: number): string => `0198a000-000${kind}-7000-8000-${String(number).padStart(12, "0")}`;
+const uuid = (kind: number, number: number): string =>
+  `0198a000-000${kind}-7000-8000-${String(number).padStart(12, "0")}`;
 
 const reference = (kind: number, number: number, name: string): Reference => ({ id: uuid(kind, number), name });
 
@@ -46,10 +57,15 @@ export function meOf(username: Username): Me {
   const departments = Object.values(DEPARTMENTS)
     .map((department) => ({
       department,
-      levels: MEMBERSHIPS[username].filter((key) => LEVELS[key].department.id === department.id).map((key) => LEVELS[key].level),
+      levels: MEMBERSHIPS[username]
+        .filter((key) => LEVELS[key].department.id === department.id)
+        .map((key) => LEVELS[key].level),
       project,
     }))
-    .filter(({ department, levels }) => levels.length > 0 || (username === "carla" && department.id === DEPARTMENTS.atendimento.id));
+    .filter(
+      ({ department, levels }) =>
+        levels.length > 0 || (username === "carla" && department.id === DEPARTMENTS.atendimento.id),
+    );
   return {
     attendant: ATTENDANTS[username],
     username,
@@ -62,19 +78,52 @@ export function meOf(username: Username): Me {
 }
 
 const CUSTOMERS = [
-  "Marina Albuquerque", "Josué Pereira dos Santos", "Tatiane Kobayashi", "Luís Otávio Farias", "Condomínio Edifício Jequitibá",
-  "Renata Guimarães", "Pedro Henrique Sá", "Ivone Bittencourt", "Cláudio Roberto Menezes", "Yasmin Haddad",
-  "Marcenaria São Judas", "Antônia de Lourdes", "Gustavo Prado", "Eliane Fontoura", "Rafael Nakamura",
+  "Marina Albuquerque",
+  "Josué Pereira dos Santos",
+  "Tatiane Kobayashi",
+  "Luís Otávio Farias",
+  "Condomínio Edifício Jequitibá",
+  "Renata Guimarães",
+  "Pedro Henrique Sá",
+  "Ivone Bittencourt",
+  "Cláudio Roberto Menezes",
+  "Yasmin Haddad",
+  "Marcenaria São Judas",
+  "Antônia de Lourdes",
+  "Gustavo Prado",
+  "Eliane Fontoura",
+  "Rafael Nakamura",
 ];
 
 const SUBJECTS: [string, string][] = [
-  ["Pedido 884213 chegou com a caixa violada", "Boa tarde. Recebi hoje o pedido 884213 e a embalagem veio aberta, faltando o suporte de parede da TV."],
-  ["Segunda via do boleto de novembro", "Olá, não recebi o boleto deste mês e o vencimento é amanhã. Podem enviar a segunda via?"],
-  ["Reembolso ainda não caiu na conta", "Faz doze dias que devolvi o liquidificador e o estorno não apareceu na fatura."],
-  ["Troca de tamanho: tênis 38 por 39", "O tênis é lindo, mas ficou apertado. Gostaria de trocar pelo 39, na mesma cor se houver."],
-  ["Entrega agendada e ninguém apareceu", "Tirei a manhã de folga para receber a geladeira e o entregador não veio nem ligou."],
-  ["Nota fiscal com CNPJ errado", "A nota 55.120 saiu com o CNPJ da filial. Precisamos da correção até sexta para fechar o mês."],
-  ["Não consigo entrar no aplicativo", "Depois da atualização o aplicativo pede o código por SMS e a mensagem nunca chega."],
+  [
+    "Pedido 884213 chegou com a caixa violada",
+    "Boa tarde. Recebi hoje o pedido 884213 e a embalagem veio aberta, faltando o suporte de parede da TV.",
+  ],
+  [
+    "Segunda via do boleto de novembro",
+    "Olá, não recebi o boleto deste mês e o vencimento é amanhã. Podem enviar a segunda via?",
+  ],
+  [
+    "Reembolso ainda não caiu na conta",
+    "Faz doze dias que devolvi o liquidificador e o estorno não apareceu na fatura.",
+  ],
+  [
+    "Troca de tamanho: tênis 38 por 39",
+    "O tênis é lindo, mas ficou apertado. Gostaria de trocar pelo 39, na mesma cor se houver.",
+  ],
+  [
+    "Entrega agendada e ninguém apareceu",
+    "Tirei a manhã de folga para receber a geladeira e o entregador não veio nem ligou.",
+  ],
+  [
+    "Nota fiscal com CNPJ errado",
+    "A nota 55.120 saiu com o CNPJ da filial. Precisamos da correção até sexta para fechar o mês.",
+  ],
+  [
+    "Não consigo entrar no aplicativo",
+    "Depois da atualização o aplicativo pede o código por SMS e a mensagem nunca chega.",
+  ],
   ["Cobrança em duplicidade no cartão", "A compra de R$ 349,90 aparece duas vezes na fatura do dia 18."],
   ["Montagem do guarda-roupa ficou pela metade", "O montador saiu dizendo que faltavam peças e não voltou mais."],
   ["Garantia da máquina de lavar", "A máquina tem oito meses de uso e parou de centrifugar. Como aciono a garantia?"],
@@ -83,7 +132,20 @@ const SUBJECTS: [string, string][] = [
 ];
 
 const STATUSES: TicketStatus[] = [
-  "OPEN", "OPEN", "OPEN", "CREATED", "STARTED", "OPEN", "PENDING", "ANSWERED", "OPEN", "TRANSFERRED", "STARTED", "RESOLVED", "OPEN", "APPROVAL",
+  "OPEN",
+  "OPEN",
+  "OPEN",
+  "CREATED",
+  "STARTED",
+  "OPEN",
+  "PENDING",
+  "ANSWERED",
+  "OPEN",
+  "TRANSFERRED",
+  "STARTED",
+  "RESOLVED",
+  "OPEN",
+  "APPROVAL",
 ];
 const PRIORITIES: TicketPriority[] = ["MEDIUM", "HIGH", "MEDIUM", "LOW", "MEDIUM_HIGH", "MEDIUM", "MEDIUM_LOW"];
 const PLATFORMS: Platform[] = ["EMAIL", "EMAIL", "EMAIL", "FORM", "EMAIL", "INSTAGRAM", "EMAIL", "TELEPHONE"];
@@ -195,13 +257,18 @@ function makeHistory(ticket: Ticket): Interaction[] {
       actor: ticket.openedBy,
       changes: [
         { field: "status", before: null, after: { code: "OPEN", name: "" } },
-        { field: "department", before: null, after: { code: ticket.department?.id ?? "", name: ticket.department?.name ?? "" } },
+        {
+          field: "department",
+          before: null,
+          after: { code: ticket.department?.id ?? "", name: ticket.department?.name ?? "" },
+        },
         { field: "level", before: null, after: { code: ticket.level?.id ?? "", name: ticket.level?.name ?? "" } },
         { field: "priority", before: null, after: { code: ticket.priority, name: "" } },
       ],
     },
   ];
-  if (ticket.holder) entries.push(startedEntry(ticket.holder, new Date(Date.parse(ticket.openedAt ?? "") + 540_000).toISOString()));
+  if (ticket.holder)
+    entries.push(startedEntry(ticket.holder, new Date(Date.parse(ticket.openedAt ?? "") + 540_000).toISOString()));
   return entries;
 }
 

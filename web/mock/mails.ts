@@ -1,5 +1,6 @@
 /** Bodies as the mail service delivers them: cleaned, remote images waiting in data-remote-src, inner images as cid:. */
-const PIXELS = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFElEQVR4nGNkSD3DwMDAxAADCBYAFcMBFlWw2dYAAAAASUVORK5CYII=";
+const PIXELS =
+  "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAIAAAD91JpzAAAAFElEQVR4nGNkSD3DwMDAxAADCBYAFcMBFlWw2dYAAAAASUVORK5CYII=";
 export const LOGO_PNG = Uint8Array.from(atob(PIXELS), (character) => character.charCodeAt(0));
 
 export function mailBody(number: number, name: string, text: string): string {

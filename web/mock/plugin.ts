@@ -13,8 +13,21 @@ const FRAME_POLICY =
 export const HOSTILE_TICKET = 900;
 
 function demoSeeds(): Seed[] {
-  const seeds: Seed[] = Array.from({ length: 140 }, (_, index) => ({ number: index, minutesAgo: Math.round(2 + index ** 1.9 / 2) }));
-  return [...seeds, { number: HOSTILE_TICKET, minutesAgo: 40_000, level: "n1", status: "OPEN", subject: "Conteúdo hostil", html: HOSTILE }];
+  const seeds: Seed[] = Array.from({ length: 140 }, (_, index) => ({
+    number: index,
+    minutesAgo: Math.round(2 + index ** 1.9 / 2),
+  }));
+  return [
+    ...seeds,
+    {
+      number: HOSTILE_TICKET,
+      minutesAgo: 40_000,
+      level: "n1",
+      status: "OPEN",
+      subject: "Conteúdo hostil",
+      html: HOSTILE,
+    },
+  ];
 }
 
 /** Serves the application's API from memory, for looking at pages without the services. */
@@ -42,7 +55,10 @@ export function mockServer(): Plugin {
     configureServer: (server) => void server.middlewares.use(serve),
     configurePreviewServer: (server) => {
       server.middlewares.use((request, response, proceed) => {
-        response.setHeader("Content-Security-Policy", request.url?.startsWith("/frame.html") ? FRAME_POLICY : PAGE_POLICY);
+        response.setHeader(
+          "Content-Security-Policy",
+          request.url?.startsWith("/frame.html") ? FRAME_POLICY : PAGE_POLICY,
+        );
         proceed();
       });
       server.middlewares.use(serve);
@@ -63,12 +79,15 @@ function cookie(name: string, value: string | undefined): string {
 async function answer(world: World, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  const headers = new Headers(Object.entries(request.headers).filter((entry): entry is [string, string] => typeof entry[1] === "string"));
+  const headers = new Headers(
+    Object.entries(request.headers).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
   const method = request.method ?? "GET";
   const body = method === "GET" ? {} : { body: Buffer.concat(chunks) };
   const jar = cookiesOf(request);
   const result = await world.handle(new Request(`http://mock${request.url ?? ""}`, { method, headers, ...body }), jar);
-  if (request.url?.includes("/auth:")) response.setHeader("Set-Cookie", [cookie("access", jar.access), cookie("refresh", jar.refresh)]);
+  if (request.url?.includes("/auth:"))
+    response.setHeader("Set-Cookie", [cookie("access", jar.access), cookie("refresh", jar.refresh)]);
   response.statusCode = result.status;
   result.headers.forEach((value, name) => void response.setHeader(name, value));
   response.end(Buffer.from(await result.arrayBuffer()));
@@ -83,6 +102,8 @@ function streamEvents(world: World, request: IncomingMessage, response: ServerRe
   }
   response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-store" });
   response.write("retry: 1000\n\n");
-  const stop = world.listen(username, ({ name, data }) => response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`));
+  const stop = world.listen(username, ({ name, data }) =>
+    response.write(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`),
+  );
   request.on("close", stop);
 }

@@ -1,5 +1,15 @@
 import type { Counts, Problem, StatusCount, Ticket, TicketEvent, TicketStatus } from "../src/api/types";
-import { ATTENDANTS, levelsOf, LEVELS, makeTicket, meOf, type Seed, startedEntry, type StoredTicket, type Username } from "./data.ts";
+import {
+  ATTENDANTS,
+  levelsOf,
+  LEVELS,
+  makeTicket,
+  meOf,
+  type Seed,
+  startedEntry,
+  type StoredTicket,
+  type Username,
+} from "./data.ts";
 import { LOGO_PNG } from "./mails.ts";
 
 /** What a browser's cookie jar holds of one session. */
@@ -47,7 +57,15 @@ export class World {
     const at = new Date().toISOString();
     const { ticket } = stored;
     const etag = `${ticket.etag}+`;
-    stored.ticket = { ...ticket, status: "STARTED", holder: ATTENDANTS[username], released: false, etag, interactions: ticket.interactions + 1, lastActivityAt: at };
+    stored.ticket = {
+      ...ticket,
+      status: "STARTED",
+      holder: ATTENDANTS[username],
+      released: false,
+      etag,
+      interactions: ticket.interactions + 1,
+      lastActivityAt: at,
+    };
     stored.history.push(startedEntry(ATTENDANTS[username], at));
     this.tell("started", stored, before);
   }
@@ -98,8 +116,10 @@ export class World {
     const { pathname, searchParams } = new URL(request.url);
     const route = pathname.replace("/api/v1", "");
     this.requests.push(`${request.method} ${route}`);
-    if (request.method !== "GET" && request.headers.get("X-Guiche-CSRF") !== "1") return problem(403, "CSRF_HEADER_MISSING");
-    if (route === "/auth:login") return this.login(await request.json() as { username: string; password: string }, jar);
+    if (request.method !== "GET" && request.headers.get("X-Guiche-CSRF") !== "1")
+      return problem(403, "CSRF_HEADER_MISSING");
+    if (route === "/auth:login")
+      return this.login((await request.json()) as { username: string; password: string }, jar);
     if (route === "/auth:refresh") return this.renew(jar);
     if (route === "/auth:logout") {
       this.refresh.delete(jar.refresh ?? "");
@@ -141,7 +161,9 @@ export class World {
   }
 
   private list(username: Username, query: URLSearchParams): Response {
-    const wanted = query.getAll("status").flatMap((status) => (status === "CREATED_OR_OPEN" ? ["CREATED", "OPEN"] : [status]));
+    const wanted = query
+      .getAll("status")
+      .flatMap((status) => (status === "CREATED_OR_OPEN" ? ["CREATED", "OPEN"] : [status]));
     const rows = [...this.tickets.values()]
       .filter((stored) => this.visible(username, stored))
       .map((stored) => this.shown(username, stored))
@@ -157,14 +179,18 @@ export class World {
   }
 
   private counts(username: Username): Counts {
-    const seen = [...this.tickets.values()].filter((stored) => this.visible(username, stored)).map(({ ticket }) => ticket);
+    const seen = [...this.tickets.values()]
+      .filter((stored) => this.visible(username, stored))
+      .map(({ ticket }) => ticket);
     const departments = new Map(levelsOf(username).map((key) => [LEVELS[key].department.id, LEVELS[key].department]));
     return {
       statuses: byStatus(seen),
       total: seen.length,
       departments: [...departments.values()].map((department) => {
         const inside = seen.filter((ticket) => ticket.department?.id === department.id);
-        const levels = levelsOf(username).map((key) => LEVELS[key]).filter((entry) => entry.department.id === department.id);
+        const levels = levelsOf(username)
+          .map((key) => LEVELS[key])
+          .filter((entry) => entry.department.id === department.id);
         return {
           department,
           statuses: byStatus(inside),
@@ -192,7 +218,8 @@ export class World {
 
   private start(username: Username, stored: StoredTicket, request: Request): Response {
     const { ticket } = stored;
-    if (ticket.holder && !ticket.released) return problem(409, "TICKET_ALREADY_STARTED", { holder: ticket.holder.name });
+    if (ticket.holder && !ticket.released)
+      return problem(409, "TICKET_ALREADY_STARTED", { holder: ticket.holder.name });
     if (!this.visible(username, stored)) return problem(404, "TICKET_NOT_FOUND");
     const wanted = request.headers.get("If-Match");
     if (wanted && wanted !== `"${ticket.etag}"`) return problem(412, "STALE");
@@ -208,6 +235,15 @@ function byStatus(tickets: Ticket[]): StatusCount[] {
 }
 
 export function problem(status: number, code: string, more: Partial<Problem> = {}): Response {
-  const body: Problem = { type: `/problems/${code}`, title: code, status, detail: "", code, errors: [], traceId: "4bf92f3577b34da6a3ce929d0e0e4736", ...more };
+  const body: Problem = {
+    type: `/problems/${code}`,
+    title: code,
+    status,
+    detail: "",
+    code,
+    errors: [],
+    traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+    ...more,
+  };
   return Response.json(body, { status, headers: { "Content-Type": "application/problem+json" } });
 }

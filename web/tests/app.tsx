@@ -93,7 +93,10 @@ export async function openApp({ path = "/", username = "ana", seeds = SEEDS, int
 
 async function signIn(world: World, jar: Jar, username: Username): Promise<void> {
   const body = JSON.stringify({ username, password: "guiche" });
-  await world.handle(new Request("http://localhost/api/v1/auth:login", { method: "POST", headers: { "X-Guiche-CSRF": "1" }, body }), jar);
+  await world.handle(
+    new Request("http://localhost/api/v1/auth:login", { method: "POST", headers: { "X-Guiche-CSRF": "1" }, body }),
+    jar,
+  );
 }
 
 export function latestEventSource(): FakeEventSource {

@@ -28,7 +28,12 @@ test.each([
 });
 
 test("sizes read as in a file manager", () => {
-  expect([0, 999, 18_912, 2_431_004].map((bytes) => fileSize(bytes, "pt-BR").replace(/\s/g, " "))).toEqual(["0 bytes", "999 bytes", "19 kB", "2,4 MB"]);
+  expect([0, 999, 18_912, 2_431_004].map((bytes) => fileSize(bytes, "pt-BR").replace(/\s/g, " "))).toEqual([
+    "0 bytes",
+    "999 bytes",
+    "19 kB",
+    "2,4 MB",
+  ]);
 });
 
 test("initials come from the first and the last name", () => {
@@ -36,10 +41,16 @@ test("initials come from the first and the last name", () => {
 });
 
 const texts = (catalogue: object): string[] =>
-  Object.values(catalogue).flatMap((value: unknown) => (typeof value === "object" && value !== null ? texts(value) : [String(value)]));
+  Object.values(catalogue).flatMap((value: unknown) =>
+    typeof value === "object" && value !== null ? texts(value) : [String(value)],
+  );
 const places = (text: string): string[] => (text.match(/\{\{\w+\}\}|<\d>/g) ?? []).sort();
 
 test("both catalogues are complete and name the same values", () => {
   expect(texts(en).map(places)).toEqual(texts(ptBR).map(places));
-  expect(texts(en).concat(texts(ptBR)).filter((text) => !text.trim())).toEqual([]);
+  expect(
+    texts(en)
+      .concat(texts(ptBR))
+      .filter((text) => !text.trim()),
+  ).toEqual([]);
 });

@@ -5,11 +5,22 @@ import { HOSTILE } from "../mock/mails";
 
 const NONE = new Map<string, string>();
 const parse = (html: string) => new DOMParser().parseFromString(html, "text/html");
-const image: Attachment = { id: "1", fileName: "a.png", contentType: "image/png", size: "10", contentId: "Logo@Aurora", inline: true };
+const image: Attachment = {
+  id: "1",
+  fileName: "a.png",
+  contentType: "image/png",
+  size: "10",
+  contentId: "Logo@Aurora",
+  inline: true,
+};
 
 test("images within the mail become data: addresses, whatever the case and encoding of their Content-ID", () => {
   const data = "data:image/png;base64,AAAA";
-  const { html, contentIds } = prepareHtml('<img src="cid:Logo%40aurora" alt="x"><img src="CID:logo@aurora">', new Map([["logo@aurora", data]]), false);
+  const { html, contentIds } = prepareHtml(
+    '<img src="cid:Logo%40aurora" alt="x"><img src="CID:logo@aurora">',
+    new Map([["logo@aurora", data]]),
+    false,
+  );
   expect([...parse(html).images].map((shown) => shown.getAttribute("src"))).toEqual([data, data]);
   expect(contentIds).toEqual(["logo@aurora"]);
 });
@@ -30,7 +41,10 @@ test("only images of known types and up to 5 MB are brought into the page", () =
 
 test("remote images stay away until asked for, and only web addresses come then", () => {
   const body = '<img data-remote-src="https://x.example/a.png"><img data-remote-src="javascript:alert(1)">';
-  expect(prepareHtml(body, NONE, false)).toMatchObject({ hasRemoteImages: true, html: expect.not.stringMatching(/ src=/) as string });
+  expect(prepareHtml(body, NONE, false)).toMatchObject({
+    hasRemoteImages: true,
+    html: expect.not.stringMatching(/ src=/) as string,
+  });
   const shown = [...parse(prepareHtml(body, NONE, true).html).images].map((remote) => remote.getAttribute("src"));
   expect(shown).toEqual(["https://x.example/a.png", null]);
 });

@@ -35,11 +35,15 @@ test("attachments are listed with size and a download address; images of the tex
 });
 
 test("addresses in plain text become links, and nothing else does", () => {
-  render(<p>{linked("Veja https://a.example/x?y=1, (http://b.example). Ou javascript:alert(1) e ana@exemplo.com.br!")}</p>);
+  render(
+    <p>{linked("Veja https://a.example/x?y=1, (http://b.example). Ou javascript:alert(1) e ana@exemplo.com.br!")}</p>,
+  );
   expect(screen.getAllByRole("link").map((link) => link.getAttribute("href"))).toEqual([
     "https://a.example/x?y=1",
     "http://b.example",
     "mailto:ana@exemplo.com.br",
   ]);
-  expect(document.body.textContent).toBe("Veja https://a.example/x?y=1, (http://b.example). Ou javascript:alert(1) e ana@exemplo.com.br!");
+  expect(document.body.textContent).toBe(
+    "Veja https://a.example/x?y=1, (http://b.example). Ou javascript:alert(1) e ana@exemplo.com.br!",
+  );
 });

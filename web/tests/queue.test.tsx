@@ -15,7 +15,10 @@ test("a new ticket appears at the top without reload, is counted and said aloud"
   world.open({ number: 50, minutesAgo: 0, level: "n1", status: "OPEN", subject: "Acabou de chegar" });
 
   await row("Acabou de chegar");
-  expect(screen.getAllByTestId("queue-row")[0]).toHaveProperty("textContent", expect.stringContaining("Acabou de chegar"));
+  expect(screen.getAllByTestId("queue-row")[0]).toHaveProperty(
+    "textContent",
+    expect.stringContaining("Acabou de chegar"),
+  );
   await waitFor(() => expect(count("status-CREATED_OR_OPEN")).toBe("3"));
   expect(screen.getByTestId("announcement").textContent).toMatch(/Ticket novo de .*: Acabou de chegar/);
 });
@@ -45,7 +48,8 @@ test("many events at once cause few refetches", async () => {
   const { world } = await openApp();
   await row("Boleto vencido");
   world.requests.length = 0;
-  for (let number = 100; number < 140; number += 1) world.open({ number, minutesAgo: 0, level: "n1", status: "OPEN", subject: `Lote ${number}` });
+  for (let number = 100; number < 140; number += 1)
+    world.open({ number, minutesAgo: 0, level: "n1", status: "OPEN", subject: `Lote ${number}` });
   await row("Lote 139");
   expect(world.requests.filter((request) => request === "GET /tickets").length).toBeLessThanOrEqual(2);
 });

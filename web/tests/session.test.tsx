@@ -20,7 +20,9 @@ test("many requests that meet an expired session renew it once and all succeed",
 });
 
 test("a request repeats once only", async () => {
-  const { world } = await openApp({ intercept: (request) => (request.url.endsWith("/forever") ? problem(401, "UNAUTHENTICATED") : undefined) });
+  const { world } = await openApp({
+    intercept: (request) => (request.url.endsWith("/forever") ? problem(401, "UNAUTHENTICATED") : undefined),
+  });
   await screen.findByText("Boleto vencido");
   world.requests.length = 0;
   expect((await ask("forever")).status).toBe(401);
@@ -48,7 +50,9 @@ test("tabs take turns by a lock", async () => {
 });
 
 test("a server that cannot be asked does not end the session", async () => {
-  const { world } = await openApp({ intercept: (request) => (request.url.endsWith("auth:refresh") ? problem(503, "UNAVAILABLE") : undefined) });
+  const { world } = await openApp({
+    intercept: (request) => (request.url.endsWith("auth:refresh") ? problem(503, "UNAVAILABLE") : undefined),
+  });
   await screen.findByText("Boleto vencido");
   world.expireAccess();
   await expect(ask("me")).rejects.toThrow(TypeError);
@@ -76,7 +80,8 @@ test("a wrong password and too many attempts are told apart, without renewing an
     await user.type(screen.getByTestId("sign-in-password"), "errada");
     if (attempt === 0) world.requests.length = 0;
     await user.click(screen.getByTestId("sign-in-submit"));
-    const text = attempt < 5 ? "Usuário ou senha não conferem." : "Tentativas demais. Espere 5 minutos e tente de novo.";
+    const text =
+      attempt < 5 ? "Usuário ou senha não conferem." : "Tentativas demais. Espere 5 minutos e tente de novo.";
     await waitFor(() => expect(screen.getByTestId("sign-in-error").textContent).toBe(text));
   }
   expect(refreshes(world.requests)).toBe(0);
@@ -103,7 +108,12 @@ test("my information shows departments, levels and roles", async () => {
 
 test("only addresses of this application are returned to", () => {
   expect(wantedAddress("?next=%2Ftickets%2F1")).toBe("/tickets/1");
-  for (const address of ["https://attacker.example/", "//attacker.example", "/\\attacker.example", "javascript:alert(1)"]) {
+  for (const address of [
+    "https://attacker.example/",
+    "//attacker.example",
+    "/\\attacker.example",
+    "javascript:alert(1)",
+  ]) {
     expect(wantedAddress(`?next=${encodeURIComponent(address)}`)).toBe("/");
   }
   expect(signInAddress("/", "")).toBe("/sign-in");

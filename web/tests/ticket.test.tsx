@@ -29,7 +29,8 @@ test("starting makes the ticket mine, with what I saw and a key of its own", asy
 test("who loses the race is told who has the ticket and is back at the queue", async () => {
   const { user } = await openApp({
     path: PAGE,
-    intercept: (request) => (request.url.endsWith(":start") ? problem(409, "TICKET_ALREADY_STARTED", { holder: "Bruno Tavares" }) : undefined),
+    intercept: (request) =>
+      request.url.endsWith(":start") ? problem(409, "TICKET_ALREADY_STARTED", { holder: "Bruno Tavares" }) : undefined,
   });
   await user.click(await screen.findByTestId("start-button"));
   expect(await screen.findByText("Bruno Tavares já iniciou este ticket.")).toBeTruthy();
@@ -73,7 +74,10 @@ test("a ticket out of reach is not found, whether it exists or not", async () =>
 });
 
 test("a server in trouble is told as such, with the code for support", async () => {
-  await openApp({ path: PAGE, intercept: (request) => (request.url.endsWith(TICKET) ? problem(500, "INTERNAL") : undefined) });
+  await openApp({
+    path: PAGE,
+    intercept: (request) => (request.url.endsWith(TICKET) ? problem(500, "INTERNAL") : undefined),
+  });
   expect(await screen.findByText("O Guichê não respondeu como devia")).toBeTruthy();
   expect(screen.getByText("4bf92f3577b34da6a3ce929d0e0e4736")).toBeTruthy();
 });

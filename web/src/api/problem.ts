@@ -19,7 +19,15 @@ function isProblem(body: unknown): body is Problem {
 export function problemOf(body: unknown, response: Response): Problem {
   if (isProblem(body)) return body;
   const status = response.status;
-  return { type: "about:blank", title: response.statusText, status, detail: "", code: `HTTP_${status}`, errors: [], traceId: "" };
+  return {
+    type: "about:blank",
+    title: response.statusText,
+    status,
+    detail: "",
+    code: `HTTP_${status}`,
+    errors: [],
+    traceId: "",
+  };
 }
 
 interface Call<T> {

@@ -173,7 +173,8 @@ export const en: Catalogue = {
     alreadyStartedUnknown: "Somebody else has already started this ticket.",
     nowHeldBy: "{{name}} has just started this ticket.",
     goneTitle: "This ticket has left your queue",
-    goneText: "Somebody else started it, or it moved elsewhere. What you were reading no longer holds, so it is not shown.",
+    goneText:
+      "Somebody else started it, or it moved elsewhere. What you were reading no longer holds, so it is not shown.",
     openInNewTab: "Open in a new tab",
   },
   actor: {
@@ -273,6 +274,9 @@ export const en: Catalogue = {
       BUSY: "The service is busy. Try again in a moment.",
       TOO_MANY_CONNECTIONS: "Too many tabs are connected at once.",
       DEADLINE_EXCEEDED: "The service took too long to answer. Try again.",
+      NOT_FOUND: "This does not exist or is not within your reach.",
+      ATTENDANT_INACTIVE: "Your user is deactivated. Talk to your supervisor.",
+      BODY_TOO_SLOW: "The connection is too slow. Try again.",
       STALE: "The ticket changed while you were reading. Check it and try again.",
       INVALID_REQUEST: "The request contains invalid data.",
       UNAVAILABLE: "The service is away for a moment. Try again shortly.",

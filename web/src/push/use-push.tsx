@@ -81,10 +81,15 @@ export function applier(queryClient: QueryClient): (message: PushMessage) => voi
 
 /** What left my view must not stand there while the refetch is under way. */
 function dropFromLists(queryClient: QueryClient, ticketId: string): void {
-  queryClient.setQueriesData<InfiniteData<TicketPage>>({ queryKey: ticketKeys.lists }, (data) =>
-    data && {
-      ...data,
-      pages: data.pages.map((page) => ({ ...page, tickets: page.tickets.filter((ticket) => ticket.id !== ticketId) })),
-    },
+  queryClient.setQueriesData<InfiniteData<TicketPage>>(
+    { queryKey: ticketKeys.lists },
+    (data) =>
+      data && {
+        ...data,
+        pages: data.pages.map((page) => ({
+          ...page,
+          tickets: page.tickets.filter((ticket) => ticket.id !== ticketId),
+        })),
+      },
   );
 }

@@ -3,7 +3,15 @@ import { useSearchParams } from "react-router";
 import type { StatusFilter } from "@/api/types";
 
 /** What the sidebar offers, in its order. */
-export const SIDEBAR_STATUSES = ["CREATED_OR_OPEN", "STARTED", "PENDING", "ANSWERED", "TRANSFERRED", "APPROVAL", "RESOLVED"] as const;
+export const SIDEBAR_STATUSES = [
+  "CREATED_OR_OPEN",
+  "STARTED",
+  "PENDING",
+  "ANSWERED",
+  "TRANSFERRED",
+  "APPROVAL",
+  "RESOLVED",
+] as const;
 export type SidebarStatus = (typeof SIDEBAR_STATUSES)[number] & StatusFilter;
 
 export interface QueueFilter {

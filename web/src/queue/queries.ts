@@ -39,6 +39,8 @@ export function useCounts() {
 /** How many of these counted tickets an entry of the sidebar stands for. */
 export function countOf(statuses: StatusCount[], wanted: SidebarStatus): number {
   return statuses
-    .filter(({ status }) => (wanted === "CREATED_OR_OPEN" ? status === "CREATED" || status === "OPEN" : status === wanted))
+    .filter(({ status }) =>
+      wanted === "CREATED_OR_OPEN" ? status === "CREATED" || status === "OPEN" : status === wanted,
+    )
     .reduce((sum, { count }) => sum + count, 0);
 }

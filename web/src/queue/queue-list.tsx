@@ -89,13 +89,18 @@ function Rows({ scope, tickets, narrow, list }: RowsProps) {
   const lastShown = items.at(-1)?.index ?? 0;
   const { hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = list;
   useEffect(() => {
-    if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError && lastShown >= tickets.length - 10) void fetchNextPage();
+    if (hasNextPage && !isFetchingNextPage && !isFetchNextPageError && lastShown >= tickets.length - 10)
+      void fetchNextPage();
   }, [hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage, lastShown, tickets.length]);
 
   const Row = narrow ? QueueCard : QueueRow;
   return (
     <>
-      <div className={styles.scroll} ref={scroll} onScroll={(event) => void offsets.set(scope, event.currentTarget.scrollTop)}>
+      <div
+        className={styles.scroll}
+        ref={scroll}
+        onScroll={(event) => void offsets.set(scope, event.currentTarget.scrollTop)}
+      >
         <Announcement latest={fresh.latest} />
         {tickets.length === 0 && <Empty filtered={scope !== ""} />}
         <ul className={styles.list} style={{ height: virtual.getTotalSize() }} aria-label={t("queue.listLabel")}>
@@ -111,7 +116,12 @@ function Rows({ scope, tickets, narrow, list }: RowsProps) {
                 aria-posinset={item.index + 1}
                 data-fresh={fresh.ids.has(ticket.id) || undefined}
               >
-                <Row ticket={ticket} myId={myId} tabIndex={item.index === active ? 0 : -1} onFocus={() => setActive(ticket.id)} />
+                <Row
+                  ticket={ticket}
+                  myId={myId}
+                  tabIndex={item.index === active ? 0 : -1}
+                  onFocus={() => setActive(ticket.id)}
+                />
               </li>
             );
           })}
@@ -119,7 +129,11 @@ function Rows({ scope, tickets, narrow, list }: RowsProps) {
         <Foot list={list} empty={tickets.length === 0} />
       </div>
       {missed > 0 && (
-        <button type="button" className={styles.freshPill} onClick={() => scroll.current?.scrollTo({ top: 0, behavior: "smooth" })}>
+        <button
+          type="button"
+          className={styles.freshPill}
+          onClick={() => scroll.current?.scrollTo({ top: 0, behavior: "smooth" })}
+        >
           <IconArrowUp size={15} aria-hidden /> {t("queue.fresh", { count: missed })}
         </button>
       )}

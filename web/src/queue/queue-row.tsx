@@ -35,7 +35,9 @@ export function QueueRow(props: RowProps) {
       <Link className={styles.row} {...link}>
         <PlatformIcon platform={ticket.platform} />
         <span className={styles.cell}>
-          <span className={`${styles.line} ${styles.strong}`}>{ticket.publisher?.name || t("queue.unknownPublisher")}</span>
+          <span className={`${styles.line} ${styles.strong}`}>
+            {ticket.publisher?.name || t("queue.unknownPublisher")}
+          </span>
           <span className={`${styles.line} ${styles.protocol}`}>{ticket.protocol}</span>
         </span>
         <span className={styles.cell}>

@@ -28,7 +28,11 @@ export function Sidebar({ filter }: FilterProps) {
           </li>
           {SIDEBAR_STATUSES.map((status) => (
             <li key={status}>
-              <StatusEntry filter={filter} status={status} count={counts.data && countOf(counts.data.statuses, status)} />
+              <StatusEntry
+                filter={filter}
+                status={status}
+                count={counts.data && countOf(counts.data.statuses, status)}
+              />
             </li>
           ))}
         </ul>
@@ -58,7 +62,9 @@ function ViewChoice({ filter }: FilterProps) {
       size="sm"
       aria-label={t("side.view")}
       value={filter.mine ? "mine" : "queue"}
-      onChange={(value) => void navigate({ pathname: "/", search: filterSearch({ ...filter, mine: value === "mine" }) })}
+      onChange={(value) =>
+        void navigate({ pathname: "/", search: filterSearch({ ...filter, mine: value === "mine" }) })
+      }
       data={[
         { value: "queue", label: t("side.queue") },
         { value: "mine", label: t("side.mine") },
@@ -79,7 +85,11 @@ function StatusEntry({ filter, status, count }: FilterProps & { status?: Sidebar
       aria-current={chosen || undefined}
       data-testid={`status-${status ?? "ALL"}`}
     >
-      <span className={status ? styles.dot : `${styles.dot} ${styles.allDot}`} style={status && statusStyle(status)} aria-hidden />
+      <span
+        className={status ? styles.dot : `${styles.dot} ${styles.allDot}`}
+        style={status && statusStyle(status)}
+        aria-hidden
+      />
       <span className={styles.name}>{status ? t(`sideStatus.${status}`) : t("side.all")}</span>
       <Count count={count} />
     </Link>
@@ -129,7 +139,11 @@ function Department({ entry, filter }: FilterProps & { entry: DepartmentCount })
         <ul className={styles.levels}>
           {entry.levels.map((level) => {
             const levelChosen = levelId === level.level?.id;
-            const target = { ...others, departmentId: id, ...(level.level && !levelChosen && { levelId: level.level.id }) };
+            const target = {
+              ...others,
+              departmentId: id,
+              ...(level.level && !levelChosen && { levelId: level.level.id }),
+            };
             return (
               <li key={level.level?.id}>
                 <Link
@@ -154,7 +168,9 @@ function Department({ entry, filter }: FilterProps & { entry: DepartmentCount })
 /** "4 abertos, 5 iniciados": how a place's tickets divide over the statuses. */
 function Split({ statuses }: { statuses: StatusCount[] }) {
   const { t } = useTranslation();
-  const parts = SIDEBAR_STATUSES.map((status) => ({ status, count: countOf(statuses, status) })).filter(({ count }) => count > 0);
+  const parts = SIDEBAR_STATUSES.map((status) => ({ status, count: countOf(statuses, status) })).filter(
+    ({ count }) => count > 0,
+  );
   if (parts.length === 0) return null;
   return (
     <div className={styles.split}>

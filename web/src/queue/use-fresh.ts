@@ -23,9 +23,16 @@ export function useFresh(scope: string, tickets: Ticket[] | undefined): Fresh {
   useEffect(() => {
     if (!tickets) return;
     const before = known.current?.scope === scope ? known.current : undefined;
-    const arrived = before ? tickets.filter((ticket) => !before.ids.has(ticket.id) && (ticket.lastActivityAt ?? "") >= before.newest) : [];
-    known.current = { scope, ids: new Set(tickets.map(({ id }) => id)), newest: tickets[0]?.lastActivityAt ?? before?.newest ?? "" };
-    if (arrived.length > 0) setFresh((now) => ({ ids: new Set([...now.ids, ...arrived.map(({ id }) => id)]), latest: arrived }));
+    const arrived = before
+      ? tickets.filter((ticket) => !before.ids.has(ticket.id) && (ticket.lastActivityAt ?? "") >= before.newest)
+      : [];
+    known.current = {
+      scope,
+      ids: new Set(tickets.map(({ id }) => id)),
+      newest: tickets[0]?.lastActivityAt ?? before?.newest ?? "",
+    };
+    if (arrived.length > 0)
+      setFresh((now) => ({ ids: new Set([...now.ids, ...arrived.map(({ id }) => id)]), latest: arrived }));
   }, [scope, tickets]);
 
   useEffect(() => {

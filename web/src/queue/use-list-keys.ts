@@ -10,7 +10,10 @@ const BACKWARD = ["k", "ArrowUp"];
  */
 export function useListKeys(tickets: Ticket[], list: RefObject<HTMLElement | null>, reveal: (index: number) => void) {
   const [activeId, setActive] = useState("");
-  const active = Math.max(0, tickets.findIndex(({ id }) => id === activeId));
+  const active = Math.max(
+    0,
+    tickets.findIndex(({ id }) => id === activeId),
+  );
   const touched = tickets.some(({ id }) => id === activeId);
 
   const latest = useRef({ tickets, active, touched, reveal });

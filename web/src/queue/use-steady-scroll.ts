@@ -5,7 +5,10 @@ import type { Ticket } from "@/api/types";
  * Keeps what is being read in place when rows come in above it. `missed`: how many came in unseen since the list was last
  * at its top.
  */
-export function useSteadyScroll(tickets: Ticket[], height: number): { scroll: RefObject<HTMLDivElement | null>; missed: number } {
+export function useSteadyScroll(
+  tickets: Ticket[],
+  height: number,
+): { scroll: RefObject<HTMLDivElement | null>; missed: number } {
   const scroll = useRef<HTMLDivElement>(null);
   const before = useRef<Ticket[]>(tickets);
   const [missed, setMissed] = useState(0);

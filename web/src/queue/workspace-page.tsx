@@ -49,7 +49,13 @@ function QueueHead({ filter, narrow }: { filter: QueueFilter; narrow: boolean })
       {narrow && <FiltersDrawer filter={filter} />}
       <div className={styles.chips}>
         {chips.map(({ name, without }) => (
-          <Link key={name} className={styles.chip} to={{ pathname: "/", search: filterSearch(without) }} aria-label={t("queue.removeFilter", { name })} style={{ textDecoration: "none" }}>
+          <Link
+            key={name}
+            className={styles.chip}
+            to={{ pathname: "/", search: filterSearch(without) }}
+            aria-label={t("queue.removeFilter", { name })}
+            style={{ textDecoration: "none" }}
+          >
             {name} <IconX size={13} aria-hidden />
           </Link>
         ))}

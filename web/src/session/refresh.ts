@@ -37,7 +37,10 @@ async function refreshUnlessDone(sentAt: number): Promise<RefreshOutcome> {
 
 async function postRefresh(): Promise<Response | undefined> {
   try {
-    return await fetch(new URL("/api/v1/auth:refresh", window.location.origin), { method: "POST", headers: csrfHeader });
+    return await fetch(new URL("/api/v1/auth:refresh", window.location.origin), {
+      method: "POST",
+      headers: csrfHeader,
+    });
   } catch {
     return undefined;
   }

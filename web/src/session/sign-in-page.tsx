@@ -84,7 +84,13 @@ function SignInForm() {
       )}
       <div role="alert" className={styles.alert}>
         {error && (
-          <Alert color="red" variant="light" classNames={{ root: styles.failure ?? "" }} icon={<IconAlertTriangle />} data-testid="sign-in-error">
+          <Alert
+            color="red"
+            variant="light"
+            classNames={{ root: styles.failure ?? "" }}
+            icon={<IconAlertTriangle />}
+            data-testid="sign-in-error"
+          >
             {error}
           </Alert>
         )}

@@ -65,7 +65,10 @@ function Roles({ me }: { me: Me }) {
   if (me.roles.length === 0) return <li>{t("me.attendant")}</li>;
   return me.roles.map(({ role, departmentId }) => (
     <li key={role + departmentId}>
-      {t(`role.${role}`)} <span className={styles.project}>· {departmentId ? (departments.get(departmentId) ?? t("none")) : t("me.wholeOrganization")}</span>
+      {t(`role.${role}`)}{" "}
+      <span className={styles.project}>
+        · {departmentId ? (departments.get(departmentId) ?? t("none")) : t("me.wholeOrganization")}
+      </span>
     </li>
   ));
 }

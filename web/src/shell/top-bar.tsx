@@ -1,6 +1,15 @@
 import { Menu, Tooltip, useMantineColorScheme } from "@mantine/core";
 import { useDisclosure } from "@mantine/hooks";
-import { IconCheck, IconChevronDown, IconDeviceDesktop, IconExternalLink, IconIdBadge2, IconLogout, IconMoon, IconSun } from "@tabler/icons-react";
+import {
+  IconCheck,
+  IconChevronDown,
+  IconDeviceDesktop,
+  IconExternalLink,
+  IconIdBadge2,
+  IconLogout,
+  IconMoon,
+  IconSun,
+} from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import { type Language, setLanguage } from "@/i18n";
@@ -22,7 +31,13 @@ export function TopBar() {
       </Link>
       <ConnectionNotice />
       <WorkspaceDigitalLink />
-      <button type="button" className={styles.item} onClick={information.open} data-testid="my-information" aria-haspopup="dialog">
+      <button
+        type="button"
+        className={styles.item}
+        onClick={information.open}
+        data-testid="my-information"
+        aria-haspopup="dialog"
+      >
         <IconIdBadge2 size={19} stroke={1.7} aria-hidden />
         <span className={styles.wide}>{t("bar.myInformation")}</span>
         <span className="visually-hidden">{t("bar.myInformation")}</span>
@@ -94,7 +109,12 @@ function AccountMenu() {
   return (
     <Menu position="bottom-end" width={220} shadow="md">
       <Menu.Target>
-        <button type="button" className={styles.item} aria-label={t("bar.account", { name })} data-testid="account-menu">
+        <button
+          type="button"
+          className={styles.item}
+          aria-label={t("bar.account", { name })}
+          data-testid="account-menu"
+        >
           <span className={styles.me} aria-hidden>
             {initials(name)}
           </span>
@@ -130,7 +150,11 @@ function AccountMenu() {
           </Menu.Item>
         ))}
         <Menu.Divider />
-        <Menu.Item leftSection={<IconLogout size={16} stroke={1.7} aria-hidden />} onClick={() => void leave()} data-testid="sign-out">
+        <Menu.Item
+          leftSection={<IconLogout size={16} stroke={1.7} aria-hidden />}
+          onClick={() => void leave()}
+          data-testid="sign-out"
+        >
           {t("bar.signOut")}
         </Menu.Item>
       </Menu.Dropdown>

@@ -1,4 +1,14 @@
-import { IconDownload, IconFile, IconFileSpreadsheet, IconFileText, IconFileTypePdf, IconFileZip, IconMusic, IconPhoto, IconVideo } from "@tabler/icons-react";
+import {
+  IconDownload,
+  IconFile,
+  IconFileSpreadsheet,
+  IconFileText,
+  IconFileTypePdf,
+  IconFileZip,
+  IconMusic,
+  IconPhoto,
+  IconVideo,
+} from "@tabler/icons-react";
 import type { MouseEvent } from "react";
 import { useTranslation } from "react-i18next";
 import { api } from "@/api/client";
@@ -57,7 +67,15 @@ function FileLink({ ticketId, file }: { ticketId: string; file: Attachment }) {
   const size = fileSize(Number(file.size), i18n.language);
   const href = `/api/v1/tickets/${ticketId}/attachments/${file.id}`;
   return (
-    <a className={styles.file} href={href} download={name} onClick={(event) => void download(event, href, name)} aria-label={t("message.download", { name, size })} data-testid="attachment" data-attachment-id={file.id}>
+    <a
+      className={styles.file}
+      href={href}
+      download={name}
+      onClick={(event) => void download(event, href, name)}
+      aria-label={t("message.download", { name, size })}
+      data-testid="attachment"
+      data-attachment-id={file.id}
+    >
       <span className={styles.fileIcon} aria-hidden>
         <Icon size={19} stroke={1.6} />
       </span>

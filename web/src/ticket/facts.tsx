@@ -23,7 +23,13 @@ export function FactsPanel({ ticket, narrow = false }: { ticket: Ticket; narrow?
   }
   return (
     <aside className={styles.facts} aria-label={t("ticket.facts")}>
-      <button type="button" className={styles.factsToggle} aria-expanded={open} onClick={() => setOpen(!open)} data-testid="facts-toggle">
+      <button
+        type="button"
+        className={styles.factsToggle}
+        aria-expanded={open}
+        onClick={() => setOpen(!open)}
+        data-testid="facts-toggle"
+      >
         <span className={styles.summary}>
           {t("ticket.facts")} <PriorityMark priority={ticket.priority} />
         </span>
@@ -106,7 +112,13 @@ function Protocol({ protocol }: { protocol: string }) {
       <CopyButton value={protocol} timeout={1800}>
         {({ copied, copy }) => (
           <Tooltip label={copied ? t("copied") : t("ticket.copyProtocol")}>
-            <ActionIcon variant="subtle" size="sm" color={copied ? "teal" : "gray"} onClick={copy} aria-label={copied ? t("copied") : t("ticket.copyProtocol")}>
+            <ActionIcon
+              variant="subtle"
+              size="sm"
+              color={copied ? "teal" : "gray"}
+              onClick={copy}
+              aria-label={copied ? t("copied") : t("ticket.copyProtocol")}
+            >
               {copied ? <IconCheck size={15} aria-hidden /> : <IconCopy size={15} aria-hidden />}
             </ActionIcon>
           </Tooltip>

@@ -19,7 +19,8 @@ export function History({ ticketId }: { ticketId: string }) {
   const { t } = useTranslation();
   const history = useHistory(ticketId);
   if (history.isPending) return <Skeleton height={140} radius={12} />;
-  if (!history.data) return <Failed title={t("history.failed")} error={history.error} retry={() => void history.refetch()} />;
+  if (!history.data)
+    return <Failed title={t("history.failed")} error={history.error} retry={() => void history.refetch()} />;
   if (history.data.length === 0) return <p className={styles.kind}>{t("history.empty")}</p>;
   return (
     <>

@@ -1,7 +1,8 @@
 import type { Attachment } from "@/api/types";
 
 /** Elements that load, run or redirect. The mail service removes them; a document shown here never has them either way. */
-const FORBIDDEN = "script, iframe, frame, object, embed, applet, link, meta, base, form, input, button, textarea, select, portal, template, noscript, svg, math";
+const FORBIDDEN =
+  "script, iframe, frame, object, embed, applet, link, meta, base, form, input, button, textarea, select, portal, template, noscript, svg, math";
 const LINK_SCHEMES = ["http:", "https:", "mailto:", "tel:"];
 
 export interface PreparedHtml {
@@ -34,7 +35,9 @@ export function prepareHtml(html: string, images: ReadonlyMap<string, string>, r
   for (const element of body.querySelectorAll(FORBIDDEN)) element.remove();
   for (const element of body.querySelectorAll("*")) removeHandlers(element);
   for (const link of body.querySelectorAll("a, area")) guardLink(link);
-  const contentIds = [...body.querySelectorAll<HTMLImageElement>('img[src^="cid:" i]')].map((image) => showInline(image, images));
+  const contentIds = [...body.querySelectorAll<HTMLImageElement>('img[src^="cid:" i]')].map((image) =>
+    showInline(image, images),
+  );
   const waiting = [...body.querySelectorAll<HTMLImageElement>("img[data-remote-src]")];
   if (remote) waiting.forEach(showRemote);
   return { html: body.innerHTML, hasRemoteImages: waiting.length > 0, contentIds: [...new Set(contentIds)] };
@@ -42,7 +45,8 @@ export function prepareHtml(html: string, images: ReadonlyMap<string, string>, r
 
 function removeHandlers(element: Element): void {
   for (const { name } of [...element.attributes]) {
-    if (name.startsWith("on") || name === "srcdoc" || name === "formaction" || name === "ping") element.removeAttribute(name);
+    if (name.startsWith("on") || name === "srcdoc" || name === "formaction" || name === "ping")
+      element.removeAttribute(name);
   }
 }
 
@@ -64,7 +68,8 @@ function showInline(image: HTMLImageElement, images: ReadonlyMap<string, string>
 
 function showRemote(image: HTMLImageElement): void {
   const address = image.getAttribute("data-remote-src") ?? "";
-  if (URL.canParse(address) && ["http:", "https:"].includes(new URL(address).protocol)) image.setAttribute("src", address);
+  if (URL.canParse(address) && ["http:", "https:"].includes(new URL(address).protocol))
+    image.setAttribute("src", address);
 }
 
 const SHOWABLE = ["image/png", "image/jpeg", "image/gif", "image/webp"];
@@ -73,7 +78,10 @@ const LARGEST_INLINE = 5_000_000;
 /** The attachment behind a Content-ID, if it is an image the gateway hands out inline and not too large for the page. */
 export function inlineImage(attachments: Attachment[], contentId: string): Attachment | undefined {
   return attachments.find(
-    (file) => file.contentId.toLowerCase() === contentId && SHOWABLE.includes(file.contentType.toLowerCase()) && Number(file.size) <= LARGEST_INLINE,
+    (file) =>
+      file.contentId.toLowerCase() === contentId &&
+      SHOWABLE.includes(file.contentType.toLowerCase()) &&
+      Number(file.size) <= LARGEST_INLINE,
   );
 }
 

@@ -20,7 +20,11 @@ export function useInlineImages(ticketId: string, message: Message): ReadonlyMap
   return query.data;
 }
 
-async function loadImages(ticketId: string, message: Message, contentIds: string[]): Promise<ReadonlyMap<string, string>> {
+async function loadImages(
+  ticketId: string,
+  message: Message,
+  contentIds: string[],
+): Promise<ReadonlyMap<string, string>> {
   const loaded = await Promise.all(
     contentIds.map(async (contentId): Promise<[string, string] | undefined> => {
       const file = inlineImage(message.attachments, contentId);
@@ -36,12 +40,15 @@ async function loadImage(ticketId: string, file: Attachment): Promise<string | u
     params: { path: { ticketId, attachmentId: file.id }, query: { disposition: "inline" } },
     parseAs: "arrayBuffer",
   });
-  return response.ok && data ? `data:${file.contentType.toLowerCase()};base64,${base64(new Uint8Array(data))}` : undefined;
+  return response.ok && data
+    ? `data:${file.contentType.toLowerCase()};base64,${base64(new Uint8Array(data))}`
+    : undefined;
 }
 
 /** In slices, since a call takes only so many arguments. */
 function base64(bytes: Uint8Array): string {
   let text = "";
-  for (let start = 0; start < bytes.length; start += 0x8000) text += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
+  for (let start = 0; start < bytes.length; start += 0x8000)
+    text += String.fromCharCode(...bytes.subarray(start, start + 0x8000));
   return btoa(text);
 }

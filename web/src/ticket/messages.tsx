@@ -18,7 +18,8 @@ export function Messages({ ticketId }: { ticketId: string }) {
   const { t } = useTranslation();
   const messages = useMessages(ticketId);
   if (messages.isPending) return <LoadingMessage />;
-  if (!messages.data) return <Failed title={t("message.failed")} error={messages.error} retry={() => void messages.refetch()} />;
+  if (!messages.data)
+    return <Failed title={t("message.failed")} error={messages.error} retry={() => void messages.refetch()} />;
   return (
     <div className={styles.list}>
       {messages.data.length === 0 && <p className={styles.empty}>{t("message.none")}</p>}
@@ -37,7 +38,10 @@ export function Messages({ ticketId }: { ticketId: string }) {
 function MessageView({ ticketId, message }: { ticketId: string; message: Message }) {
   const { t } = useTranslation();
   return (
-    <article className={styles.message} aria-label={t("message.frameTitle", { name: senderName(message.sender) || t("queue.unknownPublisher") })}>
+    <article
+      className={styles.message}
+      aria-label={t("message.frameTitle", { name: senderName(message.sender) || t("queue.unknownPublisher") })}
+    >
       <MessageHead message={message} />
       <Warnings codes={message.warnings} />
       {message.html ? <HtmlBody ticketId={ticketId} message={message} /> : <TextBody text={message.text} />}
@@ -94,7 +98,11 @@ function Warnings({ codes }: { codes: string[] }) {
       {codes.map((code) => (
         <div key={code} className={styles.notice} data-warning>
           <IconAlertTriangle size={16} stroke={1.8} aria-hidden />
-          <span>{i18n.exists(`warning.${code}`) ? t(`warning.${code}` as "warning.PARTS_TRUNCATED") : t("warning.other", { code })}</span>
+          <span>
+            {i18n.exists(`warning.${code}`)
+              ? t(`warning.${code}` as "warning.PARTS_TRUNCATED")
+              : t("warning.other", { code })}
+          </span>
         </div>
       ))}
     </div>
@@ -123,7 +131,13 @@ function HtmlBody({ ticketId, message }: { ticketId: string; message: Message })
       {asText ? <TextBody text={message.text} /> : <MessageFrame html={html} title={title} remote={remote} />}
       {message.text && (
         <div className={styles.foot}>
-          <Button size="compact-sm" variant="subtle" color="gray" onClick={() => setAsText(!asText)} data-testid="toggle-text">
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            color="gray"
+            onClick={() => setAsText(!asText)}
+            data-testid="toggle-text"
+          >
             {asText ? t("message.asHtml") : t("message.asText")}
           </Button>
         </div>

@@ -7,7 +7,8 @@ import { ticketKeys } from "@/queue/keys";
 export function useTicket(ticketId: string) {
   return useQuery({
     queryKey: ticketKeys.one(ticketId),
-    queryFn: ({ signal }) => answerOf<Ticket>(api.GET("/api/v1/tickets/{ticketId}", { params: { path: { ticketId } }, signal })),
+    queryFn: ({ signal }) =>
+      answerOf<Ticket>(api.GET("/api/v1/tickets/{ticketId}", { params: { path: { ticketId } }, signal })),
   });
 }
 
@@ -26,7 +27,10 @@ export function useMessages(ticketId: string) {
     queryKey: ticketKeys.messages(ticketId),
     queryFn: ({ pageParam, signal }) =>
       answerOf<Page & { messages: Message[] }>(
-        api.GET("/api/v1/tickets/{ticketId}/messages", { params: { path: { ticketId }, query: pageQuery(pageParam) }, signal }),
+        api.GET("/api/v1/tickets/{ticketId}/messages", {
+          params: { path: { ticketId }, query: pageQuery(pageParam) },
+          signal,
+        }),
       ),
     initialPageParam: "",
     getNextPageParam: nextToken,
@@ -39,11 +43,15 @@ export function useHistory(ticketId: string) {
     queryKey: ticketKeys.history(ticketId),
     queryFn: ({ pageParam, signal }) =>
       answerOf<Page & { interactions: Interaction[] }>(
-        api.GET("/api/v1/tickets/{ticketId}/interactions", { params: { path: { ticketId }, query: pageQuery(pageParam) }, signal }),
+        api.GET("/api/v1/tickets/{ticketId}/interactions", {
+          params: { path: { ticketId }, query: pageQuery(pageParam) },
+          signal,
+        }),
       ),
     initialPageParam: "",
     getNextPageParam: nextToken,
-    select: (data: InfiniteData<Page & { interactions: Interaction[] }>) => data.pages.flatMap((page) => page.interactions),
+    select: (data: InfiniteData<Page & { interactions: Interaction[] }>) =>
+      data.pages.flatMap((page) => page.interactions),
   });
 }
 

@@ -18,7 +18,6 @@ import { StartButton } from "./start-button";
 import styles from "./ticket.module.css";
 import { useHolderNotice } from "./use-holder-notice";
 
-
 export function TicketPage() {
   const { ticketId = "" } = useParams();
   return (
@@ -30,7 +29,7 @@ export function TicketPage() {
 
 function TicketContent({ ticketId }: { ticketId: string }) {
   const ticket = useTicket(ticketId);
-  useTitle(ticket.data ? (ticket.data.subject || ticket.data.protocol) : "");
+  useTitle(ticket.data ? ticket.data.subject || ticket.data.protocol : "");
   // Read before and now not found: it left my view, and what I was reading is no longer mine to read.
   if (ticket.data && statusOf(ticket.error) === 404) return <Gone ticket={ticket.data} />;
   if (ticket.data) return <TicketView ticket={ticket.data} />;
@@ -104,7 +103,11 @@ function Conversation({ ticketId }: { ticketId: string }) {
         <Tabs.Tab value="messages" leftSection={<IconMail size={16} stroke={1.7} aria-hidden />}>
           {t("ticket.messageTab")}
         </Tabs.Tab>
-        <Tabs.Tab value="history" leftSection={<IconHistory size={16} stroke={1.7} aria-hidden />} data-testid="history-tab">
+        <Tabs.Tab
+          value="history"
+          leftSection={<IconHistory size={16} stroke={1.7} aria-hidden />}
+          data-testid="history-tab"
+        >
           {t("ticket.historyTab")}
         </Tabs.Tab>
       </Tabs.List>

@@ -16,17 +16,37 @@ import styles from "./badges.module.css";
 import { initials } from "./format";
 import { statusStyle } from "./status-style";
 
-export function StatusBadge({ status, large = false, testId }: { status: TicketStatus; large?: boolean; testId?: string }) {
+export function StatusBadge({
+  status,
+  large = false,
+  testId,
+}: {
+  status: TicketStatus;
+  large?: boolean;
+  testId?: string;
+}) {
   const { t } = useTranslation();
   return (
-    <span className={large ? `${styles.status} ${styles.large}` : styles.status} style={statusStyle(status)} data-testid={testId} data-status={status}>
+    <span
+      className={large ? `${styles.status} ${styles.large}` : styles.status}
+      style={statusStyle(status)}
+      data-testid={testId}
+      data-status={status}
+    >
       <span className={styles.dot} aria-hidden />
       <span>{t(`status.${status}`)}</span>
     </span>
   );
 }
 
-const STEPS: Record<TicketPriority, number> = { UNSPECIFIED: 0, LOW: 1, MEDIUM_LOW: 2, MEDIUM: 3, MEDIUM_HIGH: 4, HIGH: 5 };
+const STEPS: Record<TicketPriority, number> = {
+  UNSPECIFIED: 0,
+  LOW: 1,
+  MEDIUM_LOW: 2,
+  MEDIUM: 3,
+  MEDIUM_HIGH: 4,
+  HIGH: 5,
+};
 
 export function PriorityMark({ priority }: { priority: TicketPriority }) {
   const { t } = useTranslation();

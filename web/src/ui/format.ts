@@ -39,7 +39,9 @@ export function fileSize(bytes: number, language: string): string {
   const step = bytes < 1000 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3));
   const unit = units[step] ?? "byte";
   const digits = step > 1 ? 1 : 0;
-  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: digits }).format(bytes / 1000 ** step);
+  return new Intl.NumberFormat(language, { style: "unit", unit, maximumFractionDigits: digits }).format(
+    bytes / 1000 ** step,
+  );
 }
 
 export function initials(name: string): string {

@@ -10,7 +10,8 @@ export function useProblemText(): (error: unknown) => string {
     if (!(error instanceof ApiProblem)) return error instanceof TypeError ? t("problem.offline") : t("problem.unknown");
     const { code, detail, status, retryAfter } = error.problem;
     const known = `${CODES}.${code}`;
-    if (i18n.exists(known)) return t(known as "problem.code.STALE", { wait: waitText(retryAfter ?? 60, i18n.language) });
+    if (i18n.exists(known))
+      return t(known as "problem.code.STALE", { wait: waitText(retryAfter ?? 60, i18n.language) });
     if (status >= 500) return t("problem.serverText");
     return detail || t("problem.unknown");
   };

@@ -42,7 +42,17 @@ const SCENES: Record<Picture, ReactNode> = {
 
 export function StatePicture({ picture }: { picture: Picture }) {
   return (
-    <svg width="116" height="92" viewBox="0 0 116 92" fill="none" stroke="currentColor" strokeWidth="2.4" strokeLinecap="round" strokeLinejoin="round" aria-hidden>
+    <svg
+      width="116"
+      height="92"
+      viewBox="0 0 116 92"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="2.4"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden
+    >
       <path d="M30 74V42a28 28 0 0 1 56 0v32" opacity="0.55" />
       <path d="M12 80h92" opacity="0.55" />
       {SCENES[picture]}

@@ -52,7 +52,13 @@ export function Failed({ title, error, retry }: { title: string; error: unknown;
   const problemText = useProblemText();
   return (
     <div role="alert">
-      <State picture="broken" title={title} text={problemText(error)} traceId={traceIdOf(error)} actions={<RetryButton retry={retry} />} />
+      <State
+        picture="broken"
+        title={title}
+        text={problemText(error)}
+        traceId={traceIdOf(error)}
+        actions={<RetryButton retry={retry} />}
+      />
     </div>
   );
 }
@@ -68,7 +74,15 @@ function HomeButton() {
 
 export function NotFoundPage() {
   const { t } = useTranslation();
-  return <State page picture="missing" title={t("problem.notFoundTitle")} text={t("problem.notFoundText")} actions={<HomeButton />} />;
+  return (
+    <State
+      page
+      picture="missing"
+      title={t("problem.notFoundTitle")}
+      text={t("problem.notFoundText")}
+      actions={<HomeButton />}
+    />
+  );
 }
 
 /** A whole page that cannot be shown: not found, forbidden, or trouble on the server's side. */
@@ -80,7 +94,14 @@ export function ProblemPage({ error, retry }: { error: unknown; retry?: () => vo
   if (status === 404) return <NotFoundPage />;
   if (status === 403) {
     return (
-      <State page picture="forbidden" title={t("problem.forbiddenTitle")} text={t("problem.forbiddenText")} traceId={traceId} actions={<HomeButton />} />
+      <State
+        page
+        picture="forbidden"
+        title={t("problem.forbiddenTitle")}
+        text={t("problem.forbiddenText")}
+        traceId={traceId}
+        actions={<HomeButton />}
+      />
     );
   }
   const title = status === undefined || status >= 500 ? t("problem.serverTitle") : t("problem.title");
