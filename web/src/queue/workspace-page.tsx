@@ -1,10 +1,10 @@
 import { Button } from "@mantine/core";
-import { useDisclosure, useMediaQuery } from "@mantine/hooks";
+import { useDisclosure } from "@mantine/hooks";
 import { IconAdjustmentsHorizontal, IconX } from "@tabler/icons-react";
 import { useEffect } from "react";
 import { Trans, useTranslation } from "react-i18next";
 import { Link, useLocation } from "react-router";
-import { NARROW } from "@/ui/layout";
+import { useNarrow } from "@/ui/layout";
 import { SideDrawer } from "@/ui/side-drawer";
 import { useTitle } from "@/ui/use-title";
 import { filterSearch, type QueueFilter, useQueueFilter } from "./filter";
@@ -17,7 +17,7 @@ import styles from "./workspace.module.css";
 
 export function WorkspacePage() {
   const { t } = useTranslation();
-  const narrow = useMediaQuery(NARROW);
+  const narrow = useNarrow();
   const filter = useQueueFilter();
   const counts = useCounts().data;
   const open = counts ? countOf(counts.statuses, "CREATED_OR_OPEN") : 0;

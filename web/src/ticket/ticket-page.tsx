@@ -1,12 +1,11 @@
 import { Button, Tabs } from "@mantine/core";
-import { useMediaQuery } from "@mantine/hooks";
 import { IconArrowLeft, IconHistory, IconMail } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link, useParams } from "react-router";
 import { statusOf } from "@/api/problem";
 import type { Ticket } from "@/api/types";
 import { queueAddress } from "@/queue/queue-address";
-import { NARROW } from "@/ui/layout";
+import { useNarrow } from "@/ui/layout";
 import { LoadingPage, ProblemPage, State } from "@/ui/states";
 import { StatusBadge } from "@/ui/badges";
 import { useTitle } from "@/ui/use-title";
@@ -59,7 +58,7 @@ function Gone({ ticket }: { ticket: Ticket }) {
 
 function TicketView({ ticket }: { ticket: Ticket }) {
   const { t } = useTranslation();
-  const narrow = useMediaQuery(NARROW);
+  const narrow = useNarrow();
   const queue = queueAddress();
   useHolderNotice(ticket);
   const mayStart = ticket.allowedVerbs.includes("start");
