@@ -88,15 +88,16 @@ def test_a_body_reaches_the_service(client: httpx.Client, world: World) -> None:
     assert (asked.etag, asked.request_id) == ("7", "r")
 
 
-def test_what_needs_a_grant_gets_one_and_keeps_it(client: httpx.Client, world: World) -> None:
-    ticket = world.add_ticket()
+def test_messages_and_files_are_out_of_sight_as_soon_as_their_ticket_is(client: httpx.Client, world: World) -> None:
+    ticket, attachment = world.add_ticket(), world.add_attachment()
     headers = world.headers()
-    for _ in range(2):
-        answer = client.get(f"/api/v1/tickets/{ticket.id}/messages", headers=headers)
-        assert answer.json()["messages"][0]["direction"] == "IN"
-    assert len(world.calls_of("AuthorizeTicket")) == 1
-    client.get(f"/api/v1/tickets/{ticket.id}/messages", headers=world.headers())
-    assert len(world.calls_of("AuthorizeTicket")) == 2, "a grant is one attendant's own"
+    base = f"/api/v1/tickets/{ticket.id}"
+    assert client.get(f"{base}/messages", headers=headers).json()["messages"][0]["direction"] == "IN"
+    assert client.get(f"{base}/attachments/{attachment.id}", headers=headers).status_code == 200
+    del world.tickets[ticket.id]
+    for path in ("messages", f"attachments/{attachment.id}"):
+        answer = client.get(f"{base}/{path}", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "TICKET_NOT_FOUND")
 
 
 def test_messages_of_an_invisible_ticket_do_not_exist(client: httpx.Client, world: World) -> None:

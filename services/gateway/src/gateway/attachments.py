@@ -14,6 +14,7 @@ from guiche.mail.v1 import message_pb2, message_service_pb2, message_service_pb2
 from gateway.decoder import split_query
 from gateway.failures import BadInput, Busy, UnknownField
 from gateway.gate import Gate, Record, record_of, sign_in_of_request
+from gateway.grants import ask_grant
 from gateway.problem_docs import documented
 
 PATH = "/api/v1/tickets/{ticketId}/attachments/{attachmentId}"
@@ -73,7 +74,7 @@ def download(gate: Gate, slots: threading.BoundedSemaphore) -> Callable[[str, st
         attendant = sign_in_of_request(gate).attendant
         g.places = PLACES
         inline = wants_inline(request.environ.get("QUERY_STRING", ""))
-        grant = gate.grants.get(attendant, ticket_id, access_pb2.GRANT_ACTION_READ_MESSAGES)
+        grant = ask_grant(gate.peers["ticket"], attendant, ticket_id, access_pb2.GRANT_ACTION_READ_MESSAGES)
         asked = message_service_pb2.DownloadAttachmentRequest(ticket_id=ticket_id, attachment_id=attachment_id)
         # A download holds its thread for as long as its client takes; the others must find one all the same.
         if not slots.acquire(blocking=False):

@@ -7,7 +7,6 @@ from typing import Any
 from flask import Request, request
 
 from gateway.auth import CSRF_HEADER, Authenticator, SignedIn
-from gateway.grants import Grants
 from gateway.limits import Limiter
 from servicekit.rpc.client import Peer
 
@@ -33,7 +32,6 @@ class Record:
 class Gate:
     peers: Mapping[str, Peer]
     authenticator: Authenticator
-    grants: Grants
     attendant_limit: Limiter
 
 

@@ -7,7 +7,6 @@ from gateway.auth import Authenticator
 from gateway.config import Settings
 from gateway.edge import Beside, Edge
 from gateway.gate import Gate
-from gateway.grants import Grants
 from gateway.limits import Limiter
 from gateway.pages import View
 from gateway.push.hub import Hub
@@ -44,7 +43,7 @@ def build(settings: Settings, extra: Mapping[str, View] | None = None, beside: S
     }
     authenticator = Authenticator(keys)
     limit = Limiter(settings.attendant_rate, settings.attendant_burst)
-    gate = Gate(peers, authenticator, Grants(peers["ticket"]), limit)
+    gate = Gate(peers, authenticator, limit)
     hub = Hub(settings.push_connections)
     flask = make_flask(gate, settings.web_dist, settings.downloads, extra or {})
     # Without a broker, in the all-in-one process, whoever delivers the events calls hub.publish.

@@ -13,6 +13,7 @@ from gateway.decoder import read_body, read_query
 from gateway.encoder import encoder, to_json
 from gateway.failures import BadInput, MediaTypeUnsupported
 from gateway.gate import Gate, record_of, sign_in_of_request
+from gateway.grants import ask_grant
 from gateway.problems import camel
 
 View = Callable[..., Response]
@@ -49,7 +50,7 @@ def view(route: Route, gate: Gate) -> View:
         message, places = read_request(route, variables)
         g.places = places
         action = route.access.grant
-        grant = gate.grants.get(attendant, variables["ticket_id"], action) if action else ""
+        grant = ask_grant(gate.peers["ticket"], attendant, variables["ticket_id"], action) if action else ""
         return response(route, peer.call(method, message, attendant, grant))
 
     return answer
