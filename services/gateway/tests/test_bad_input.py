@@ -86,6 +86,8 @@ BODIES: list[tuple[bytes, int, str, str | None, str | None]] = [
     (b'{"request_id": "x"}', 400, "UNKNOWN_FIELD", "/request_id", "UNKNOWN_FIELD"),
     (b'{"ticketId": "x"}', 400, "UNKNOWN_FIELD", "/ticketId", "UNKNOWN_FIELD"),
     (b'{"a/b~c": 1}', 400, "UNKNOWN_FIELD", "/a~1b~0c", "UNKNOWN_FIELD"),
+    (b'{"\\ud800": "x"}', 400, "UNKNOWN_FIELD", "/?", "UNKNOWN_FIELD"),
+    (b'{"\\ud800": 1, "\\ud800": 2}', 400, "INVALID_JSON", "/?", "DUPLICATE"),
     (b'{"etag": 1}', 400, "INVALID_REQUEST", "/etag", "WRONG_TYPE"),
     (b'{"etag": null}', 400, "INVALID_REQUEST", "/etag", "WRONG_TYPE"),
     (b'{"etag": true}', 400, "INVALID_REQUEST", "/etag", "WRONG_TYPE"),

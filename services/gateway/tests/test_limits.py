@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from gateway.failures import TooManyRequests
-from gateway.limits import MAX_BUCKETS, Limiter, client_address
+from gateway.limits import MAX_BUCKETS, Limiter, client_address, counted_as
 from gateway.testing import World, serving, settings_for
 
 
@@ -52,6 +52,23 @@ PROXIES = [ip_network("10.0.0.0/8"), ip_network("::1/128")]
 )
 def test_only_our_own_proxies_are_believed_about_the_client(peer: str, forwarded_for: str, address: str) -> None:
     assert client_address(peer, forwarded_for, PROXIES) == address
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("1.2.3.4", "1.2.3.4"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("2001:db8::ffff:0:1", "2001:db8::/64"),
+        ("2001:db8:0:1::1", "2001:db8:0:1::/64"),
+        ("::ffff:1.2.3.4", "1.2.3.4"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("nonsense", "nonsense"),
+        ("", ""),
+    ],
+)
+def test_the_addresses_that_one_client_is_given_share_a_limit(address: str, counted: str) -> None:
+    assert counted_as(address) == counted
 
 
 def test_an_address_and_an_attendant_have_limits_of_their_own(

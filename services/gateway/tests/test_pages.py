@@ -8,6 +8,7 @@ import httpx
 import pytest
 from flask import Response
 
+from gateway import pages
 from gateway.testing import Running, World, serving, settings_for
 
 
@@ -76,6 +77,24 @@ def test_no_address_leads_out_of_the_folder(visitor: httpx.Client, path: str) ->
     answer = visitor.get(path)
     assert "segredo" not in answer.text
     assert answer.status_code in (200, 404)
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 300, "/" + "a/" * 3_000])
+def test_an_address_longer_than_a_file_can_have_is_the_first_page_too(visitor: httpx.Client, path: str) -> None:
+    assert "Guichê" in visitor.get(path).text
+    assert visitor.get("/assets" + path).status_code == 404
+
+
+def test_what_breaks_while_a_page_is_looked_for_is_an_internal_error_and_says_no_more(
+    visitor: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Response:
+        raise RuntimeError("secret text")
+
+    monkeypatch.setattr(pages, "web_app", broken)
+    answer = visitor.get("/tickets")
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert "secret" not in answer.text
 
 
 def test_an_unknown_api_address_is_no_page(visitor: httpx.Client) -> None:

@@ -15,7 +15,7 @@ from gateway import problems
 from gateway.config import Settings
 from gateway.failures import BadInput, BodyTooSlow, TooLarge, TooManyHeaders
 from gateway.gate import RECORD, Record
-from gateway.limits import Limiter, client_address, is_trusted
+from gateway.limits import Limiter, client_address, counted_as, is_trusted
 from gateway.problems import Problem
 from gateway.push import stream as push
 from gateway.push.stream import Receive, Scope, Send, Stream, header
@@ -92,7 +92,7 @@ class Edge:
             record.route = path
             await answer_text(send, PROBES[path])
             return
-        self.address_limit.take(record.client_address)
+        self.address_limit.take(counted_as(record.client_address))
         refuse_unreadable(scope)
         if path == push.PATH and scope["method"] == "GET":
             record.route = path

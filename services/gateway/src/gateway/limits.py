@@ -4,7 +4,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from gateway.failures import TooManyRequests
 
@@ -35,6 +35,17 @@ class Limiter:
                 self.buckets.popitem(last=False)
         if not allowed:
             raise TooManyRequests((1 - tokens) / self.rate)
+
+
+def counted_as(address: str) -> str:
+    """What is one client to a limit: an IPv4 address; of IPv6 the /64, which is the least anybody is given."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or IPv6Network((int(parsed), 64), strict=False))
 
 
 def is_trusted(address: str, proxies: Networks) -> bool:

@@ -73,8 +73,14 @@ def web_app(dist: Path, path: str) -> Response:
 
 
 def is_file_within(folder: Path, name: str) -> bool:
-    target = (folder / name).resolve() if "\0" not in name else folder
-    return target.is_file() and target.is_relative_to(folder.resolve())
+    if "\0" in name:
+        return False
+    target = (folder / name).resolve()
+    try:
+        return target.is_relative_to(folder.resolve()) and target.is_file()
+    except OSError:
+        # Longer than names of files can be.
+        return False
 
 
 def file(folder: Path, name: str, cache: str = REVALIDATE) -> Response:

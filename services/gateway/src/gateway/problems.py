@@ -112,7 +112,8 @@ class Problem:
             }
             | self.members,
             ensure_ascii=False,
-        ).encode()
+            # JSON can spell half a character as a name ("\ud800"), and what is refused for its name tells it back.
+        ).encode(errors="replace")
 
     def headers(self) -> dict[str, str]:
         headers = {"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

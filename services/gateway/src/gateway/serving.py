@@ -1,5 +1,8 @@
 """The two servers the gateway runs under: granian in a process of its own, uvicorn beside other services."""
 
+import os
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -14,6 +17,8 @@ from servicekit import telemetry, watch
 
 # Seconds that requests under way have when the process ends.
 GRACE = 10
+# How often a worker looks whether its main process is still there.
+PARENT_SECONDS = 0.5
 # Push connections count as requests that are being worked on.
 MAX_CONNECTIONS = 20_000
 
@@ -39,7 +44,18 @@ def application() -> Edge:
     """Called by granian in the process that serves."""
     settings = Settings()
     telemetry.start("gateway", settings.otlp_endpoint, settings.log_level)
+    threading.Thread(target=end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
     return build(settings, beside=[watching(settings)]).asgi
+
+
+def end_with(parent: int) -> None:
+    """Ends this process soon after granian's main process, which may be killed without a word.
+
+    Left alone it would keep the port and answer beside its successor, with a hub that nobody looks after.
+    """
+    while os.getppid() == parent:
+        time.sleep(PARENT_SECONDS)
+    os._exit(1)
 
 
 def uvicorn_server(app: App, host: str, port: int) -> uvicorn.Server:

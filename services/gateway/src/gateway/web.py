@@ -32,7 +32,8 @@ def make_flask(gate: Gate, web_dist: Path, downloads: int, extra: Mapping[str, p
     def http_error(error: HTTPException) -> Response:
         if error.code == 404 and request.method in ("GET", "HEAD") and not request.path.startswith(API):
             return pages.web_app(web_dist, request.path)
-        return of_http(error)
+        # Flask's own 500 is what remains of an exception within these handlers; it has no answer of its own.
+        return of_http(error) if error.code != 500 else broken(error)
 
     @app.after_request
     def never_guess(response: Response) -> Response:
