@@ -49,12 +49,12 @@ class System:
         with smtplib.SMTP("127.0.0.1", self.told["smtpPort"], timeout=60) as smtp:
             smtp.sendmail(sender, [to], raw)
 
-    def pids(self, name: str) -> int:
-        """The process as it is now: the supervisor starts one anew that was killed."""
-        for process in Path("/proc").iterdir():
-            if process.name.isdigit() and self.is_mine(process, name):
-                return int(process.name)
-        return 0
+    def pids(self, name: str) -> list[int]:
+        """The process as it is now, its main one first: the supervisor starts one anew that was killed."""
+        found = [
+            int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self.is_mine(entry, name)
+        ]
+        return sorted(found)
 
     def is_mine(self, process: Path, name: str) -> bool:
         service, _, kind = name.partition("-")
