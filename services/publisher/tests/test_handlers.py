@@ -33,6 +33,12 @@ def test_an_unknown_sender_becomes_a_publisher_and_is_announced(connection: Conn
     ]
 
 
+def test_a_batch_is_announced_in_the_order_in_which_others_store_it(connection: Connection) -> None:
+    handlers.identify(connection, [sender(f"person{n}@exemplo.com") for n in range(20)])
+    ids = [publisher.id for publisher in published(connection)]
+    assert ids == sorted(ids)
+
+
 def test_a_known_sender_is_found_again_and_announced_no_more(connection: Connection) -> None:
     [first] = handlers.identify(connection, [sender("maria@exemplo.com", "Maria")])
     [again] = handlers.identify(connection, [sender("MARIA@exemplo.com", "Someone else")])

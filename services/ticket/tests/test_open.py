@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2, ticket_service_pb2
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import event, select, text
 from ticket_support import Calls, Clock, Company, opening
 
 from servicekit.database import Database
@@ -76,6 +76,19 @@ def test_racing_batches_that_share_messages_open_each_once(calls: Calls, company
         told = Counter(connection.scalars(select(OUTBOX.c.aggregate)))
     assert len(told) == 30
     assert set(told.values()) == {1}
+
+
+def test_a_batch_takes_no_more_statements_than_a_single_opening(
+    calls: Calls, company: Company, database: Database
+) -> None:
+    statements: list[str] = []
+    event.listen(database.engine, "before_cursor_execute", lambda *said: statements.append(said[2]))
+    calls.open(company, company.n1)
+    alone = len(statements)
+    statements.clear()
+    calls.open(company, company.n1, 20)
+    # All of a batch share their millisecond, so it takes three further rounds of numbers, of two statements each.
+    assert len(statements) <= alone + 6
 
 
 def test_many_openings_in_the_same_millisecond_get_different_protocols_of_that_day(

@@ -54,5 +54,7 @@ def make(connection: Connection, keys: set[IdentityKey], names: dict[IdentityKey
     made = {key: Publisher(candidates[key], key.organization_id, name_of(names[key], key.value), 1) for key in won}
     if made:
         storage.add(connection, made.values())
-        publish(connection, changed(made.values()))
+        # By id: ticket stores a batch both from here and with its openings, and two that store the same rows in one
+        # order wait for each other, where in two orders they would wait in a circle.
+        publish(connection, changed(sorted(made.values())))
     return made

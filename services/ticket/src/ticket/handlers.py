@@ -134,9 +134,8 @@ def open_tickets(
 ) -> None:
     """Opens what is not open yet: a message that opened a ticket, or whose conversation has a live one, adds none."""
     rows = [ticket_row(opening, numbers[opening.message_id], now) for opening in openings]
-    known = {o.publisher_id: o for o in openings if o.publisher_id}
-    for publisher_id, opening in sorted(known.items()):
-        directory.keep_newest(connection, directory.PUBLISHERS, publisher_row(publisher_id, opening))
+    publishers = {o.publisher_id: publisher_row(o.publisher_id, o) for o in openings if o.publisher_id}
+    directory.add_publishers(connection, [publishers[publisher_id] for publisher_id in sorted(publishers)])
     inserted = tickets.insert_tickets(connection, rows)
     new = [row for row in rows if row["id"] in inserted]
     if not new:

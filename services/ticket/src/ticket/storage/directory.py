@@ -1,6 +1,6 @@
 """What routing and publisher have announced: names to show and memberships to decide by."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -67,6 +67,12 @@ def keep_newest(connection: Connection, table: Table, row: Mapping[str, Any]) ->
     newer = table.c.version < statement.excluded.version
     changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name != "id"}
     connection.execute(statement.on_conflict_do_update(index_elements=[table.c.id], set_=changed, where=newer))
+
+
+def add_publishers(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Adds those that are not known yet. rows: by id, the order in which their owner announces them."""
+    if rows:
+        connection.execute(insert(PUBLISHERS).values(list(rows)).on_conflict_do_nothing())
 
 
 def time_zones(connection: Connection, organization_ids: Iterable[UUID]) -> dict[UUID, str]:
