@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
@@ -221,23 +222,61 @@ def test_lmtp_answers_for_each_recipient(receiving, account, database, organizat
     assert len(rows(RAW_MAILS)) == 2
 
 
-def test_starttls_is_offered_with_a_certificate(receiving, account, rows, tmp_path):
+@pytest.fixture
+def certificate(tmp_path):
+    """Of localhost, with its key."""
     certificate, key = tmp_path / "c.pem", tmp_path / "k.pem"
     make = "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
     subprocess.run([*make.split(), "-out", certificate, "-keyout", key], check=True, capture_output=True)
+    return certificate, key
+
+
+def none_connected() -> bool:
+    return CONNECTIONS._value.get() == 0
+
+
+def test_starttls_is_offered_with_a_certificate(receiving, account, rows, certificate):
+    certificate, key = certificate
     server = receiving(smtp_certificate=certificate, smtp_private_key=key, smtp_max_connections=1)
-
-    def ended() -> bool:
-        return CONNECTIONS._value.get() == 0
-
     for number in range(2):
-        eventually(ended)
+        eventually(none_connected)
         with smtplib.SMTP("localhost", server.port, timeout=10) as client:
             client.starttls(context=ssl.create_default_context(cafile=certificate))
             client.ehlo()
             assert "auth" not in client.esmtp_features
+            assert client.docmd("STARTTLS")[0] == 503
             client.sendmail("a@b", MAILBOX, mail(number))
     assert len(rows(RAW_MAILS)) == 2
+
+
+@pytest.mark.parametrize("hello", [b"", b"this is no handshake\r\n"], ids=["silence", "noise"])
+def test_a_handshake_that_fails_leaves_its_place_to_the_next_client(receiving, account, certificate, hello):
+    certificate, key = certificate
+    server = receiving(smtp_certificate=certificate, smtp_private_key=key, smtp_max_connections=1, smtp_idle_seconds=1)
+    with smtplib.SMTP("localhost", server.port, timeout=10) as client:
+        client.ehlo()
+        assert client.docmd("STARTTLS")[0] == 220
+        client.sock.sendall(hello)
+        with suppress(ConnectionError):
+            client.sock.recv(100)
+        client.close()
+    eventually(none_connected)
+    assert server.send(mail()) == {}
+
+
+def test_what_was_sent_before_the_handshake_is_forgotten_with_it(receiving, account, certificate):
+    """CVE-2011-0411: a command smuggled in behind STARTTLS must not be taken as sent under encryption."""
+    certificate, key = certificate
+    server = receiving(smtp_certificate=certificate, smtp_private_key=key)
+    with smtplib.SMTP("localhost", server.port, timeout=10) as client:
+        client.ehlo()
+        client.sock.sendall(b"STARTTLS\r\nMAIL FROM:<evil@example.com>\r\n")
+        assert client.getreply()[0] == 220
+        context = ssl.create_default_context(cafile=certificate)
+        client.sock = context.wrap_socket(client.sock, server_hostname="localhost")
+        client.file = None
+        client.ehlo()
+        assert client.docmd("MAIL FROM:<a@b>")[0] == 250
 
 
 def test_without_a_database_a_mail_is_deferred_and_taken_when_it_is_back(receiving, account, database, rows):

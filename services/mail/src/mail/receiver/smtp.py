@@ -5,7 +5,7 @@ import re
 from typing import Any, Protocol
 
 from aiosmtpd.lmtp import LMTP
-from aiosmtpd.smtp import SMTP, syntax
+from aiosmtpd.smtp import SMTP, TLSSetupException, syntax
 
 from mail.metrics import ANSWERS, CONNECTIONS, HELD_BYTES
 
@@ -76,6 +76,18 @@ class Receiver(SMTP):
         if self.transport is not None:
             self.room.connected(-1)
         super().connection_lost(error)
+
+    @syntax("STARTTLS")
+    async def smtp_STARTTLS(self, arg: str) -> None:
+        assert self.session is not None
+        if self.session.ssl is not None:
+            await self.push("503 5.5.1 The connection is encrypted already")
+            return
+        await super().smtp_STARTTLS(arg)
+        if self._tls_protocol is not None and self.session.ssl is None:
+            # Who falls silent within the handshake is cut off, of which asyncio tells nobody: the connection would
+            # stand as open for ever.
+            raise TLSSetupException
 
     @syntax("MAIL FROM: <address>", extended=" [SP <mail-parameters>]")
     async def smtp_MAIL(self, arg: str | None) -> None:
