@@ -53,10 +53,11 @@ def scan(raw: bytes, start: int, end: int, limit: int, *, skip_bad_lines: bool) 
         position = spans[-1][2] if spans and spans[-1][2] > position else _end_of(_LINE, raw, position, stop)
     if position >= end:
         return Block(_sliced(raw, spans), end, False)
-    return Block(_sliced(raw, spans), _after_blank_line(raw, max(position - 1, start), end), True)
+    return Block(_sliced(raw, spans), after_blank_line(raw, max(position - 1, start), end), True)
 
 
-def _after_blank_line(raw: bytes, start: int, end: int) -> int:
+def after_blank_line(raw: bytes, start: int, end: int) -> int:
+    """Where the body begins; `end` where there is none."""
     blanks = ((raw.find(blank, start, end), len(blank)) for blank in (b"\n\n", b"\n\r\n"))
     return min((found + length for found, length in blanks if found >= 0), default=end)
 
