@@ -148,6 +148,13 @@ def test_text_of_too_many_ampersands_is_cleaned_in_linear_time() -> None:
     assert markup.clean(cleaned, {}).count("&amp;") == 1_000_000
 
 
+@pytest.mark.parametrize("unit", ["<span><div></span></div>", "<div><table><td></div></table>"])
+def test_what_hides_its_depth_does_not_come_out_deep(unit: str) -> None:
+    cleaned = markup.clean(unit * 4_000, {})
+    assert not markup.is_tangled(cleaned)
+    assert len(LexborHTMLParser(cleaned).css("div")) == 1
+
+
 @pytest.mark.parametrize(
     ("html", "text"),
     [

@@ -85,7 +85,7 @@ def clean(html: str, content_ids: Mapping[str, str]) -> str:
             return None
         return value
 
-    return nh3.clean(
+    cleaned = nh3.clean(
         _without_remote_images(html),
         tags=_TAGS,
         clean_content_tags=_WITH_CONTENT_DROPPED,
@@ -96,6 +96,8 @@ def clean(html: str, content_ids: Mapping[str, str]) -> str:
         link_rel="noopener noreferrer",
         filter_style_properties=_STYLE_PROPERTIES,
     ).strip()
+    # Broken HTML can hide how deep it goes; what comes out cannot, and is parsed each time it is read.
+    return from_text(without_tags(cleaned)) if is_tangled(cleaned) else cleaned
 
 
 def _content_id(address: str) -> str:
@@ -120,17 +122,28 @@ def _without_remote_images(html: str) -> str:
 def is_tangled(html: str) -> bool:
     """Whether parsing it would take quadratic time: every HTML parser at hand walks all open elements for each new
     one, all attributes of a tag for each new one, and stumbles over each `&`. No mail client writes so."""
-    if html.count("<") > _OPEN_ELEMENTS:
-        still_open: Counter[str] = Counter()
-        for closing, tag in _TAG.findall(html):
-            still_open[tag.lower()] += 1 if not closing else -1 if still_open[tag.lower()] > 0 else 0
-        if sum(count for tag, count in still_open.items() if tag not in _NEVER_OPEN) > _OPEN_ELEMENTS:
-            return True
+    if html.count("<") > _OPEN_ELEMENTS and _is_nested(html):
+        return True
     if html.count("&") > _AMPERSANDS:
         return True
     return any(
         len(tag[0].split(maxsplit=_ATTRIBUTES_OF_A_TAG)) > _ATTRIBUTES_OF_A_TAG for tag in _LONG_TAG.finditer(html)
     )
+
+
+def _is_nested(html: str) -> bool:
+    """Exact for cleaned HTML, where tags stand in pairs; of other HTML an estimate."""
+    still_open: Counter[str] = Counter()
+    depth = 0
+    for closing, tag in _TAG.findall(html):
+        name = tag.lower()
+        if name in _NEVER_OPEN or (closing and not still_open[name]):
+            continue
+        still_open[name] += -1 if closing else 1
+        depth += -1 if closing else 1
+        if depth > _OPEN_ELEMENTS:
+            return True
+    return False
 
 
 def without_tags(html: str) -> str:
