@@ -109,8 +109,13 @@ def test_nobody_inactive_unknown_or_of_another_organization_is_anybody(
         (house.organization, house.ana),
         (other, house.carla),
         (house.organization, uuid4()),
-        (house.organization, "no-uuid"),
     ):
         with pytest.raises(Failure) as refused:
             me(gateway, directory_stub, organization, attendant)
-        assert refused.value.code == grpc.StatusCode.UNAUTHENTICATED
+        assert (refused.value.code, refused.value.reason) == (grpc.StatusCode.PERMISSION_DENIED, "ATTENDANT_INACTIVE")
+
+
+def test_a_call_for_nobody_is_refused(gateway: Peer, directory_stub: DirectoryServiceStub, house: House) -> None:
+    with pytest.raises(Failure) as refused:
+        me(gateway, directory_stub, house.organization, "no-uuid")
+    assert refused.value.code == grpc.StatusCode.UNAUTHENTICATED

@@ -16,13 +16,19 @@ from routing.storage import directory as storage
 from routing.storage import sessions
 from routing.storage.directory import Me
 from routing.storage.tables import ATTENDANTS, DEPARTMENTS, LEVELS, ORGANIZATIONS, PROJECTS
-from servicekit.errors import Failure, InvalidRequest, Unauthenticated, Violation
+from servicekit.errors import Failure, InvalidRequest, NotAllowed, Violation
 from servicekit.events.outbox import publish
 
 
 class NotFound(Failure):
     code = grpc.StatusCode.NOT_FOUND
     reason = "NOT_FOUND"
+
+
+class AttendantInactive(NotAllowed):
+    """The ticket service refuses in the same word. Unauthenticated would say that the gateway's own token is bad."""
+
+    reason = "ATTENDANT_INACTIVE"
 
 
 class AlreadyExists(Failure):
@@ -130,7 +136,7 @@ def attendant_named(connection: Connection, username: str) -> UUID:
 def get_me(connection: Connection, organization_id: UUID, attendant_id: UUID) -> Me:
     me = storage.me(connection, organization_id, attendant_id)
     if me is None:
-        raise Unauthenticated("This attendant is no longer active.")
+        raise AttendantInactive("The attendant is inactive.")
     return me
 
 
