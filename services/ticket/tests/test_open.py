@@ -1,11 +1,13 @@
 """Opening tickets: once per message, with a protocol that nobody else has."""
 
+import zoneinfo
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
+import pytest
 from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2, ticket_service_pb2
 from hypothesis import given
 from hypothesis import strategies as st
@@ -114,6 +116,16 @@ def test_any_attempt_gives_17_digits_under_the_local_date(moment: datetime, zone
     assert len(number) == 17
     assert number.isdigit()
     assert number[:8] == f"{now.astimezone(ZoneInfo(zone)):%Y%m%d}"
+
+
+def test_the_local_date_is_known_on_a_machine_without_time_zones_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocols, "ZoneInfo", ZoneInfo.no_cache)
+    zoneinfo.reset_tzpath(to=[])
+    try:
+        midnight = datetime(2026, 3, 10, 2, 30, tzinfo=UTC)
+        assert protocols.candidate(midnight, "America/Sao_Paulo", 0).startswith("20260309")
+    finally:
+        zoneinfo.reset_tzpath()
 
 
 def test_a_ticket_whose_place_is_not_announced_yet_still_opens_and_shows_once_it_is(
