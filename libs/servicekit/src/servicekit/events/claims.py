@@ -4,17 +4,23 @@ The table has the columns id, attempts, next_at, failed_at, done_at and last_err
 begins and counts as an attempt, so work that kills its process waits longer each time and is given up like any other.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
+from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.events.inbox import AWAY, MAX_ATTEMPTS, describe, retry_seconds
 
 AWAY_SECONDS = 5.0
+# Work that takes longer has hung, and is for another process to try.
+LONGEST_WORK = timedelta(minutes=5)
 NEVER_ENDED = "the last attempt began and did not end: the process died or lost its database"
 
 
@@ -45,6 +51,33 @@ def claim(
             connection.execute(table.update().where(table.c.id.in_(ids)).values(leased))
             return list(found)
     return []
+
+
+@contextmanager
+def renewing(database: Database, table: Table, ids: Sequence[UUID], lease: timedelta) -> Iterator[None]:
+    """While this lasts, the lease does not run out. So it may be short: work whose process died is soon taken over.
+
+    Settle the rows after it has been left.
+    """
+    ended = threading.Event()
+    renewal = threading.Thread(target=renew, args=(database, table, ids, lease, ended), name="lease", daemon=True)
+    renewal.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        renewal.join()
+
+
+def renew(database: Database, table: Table, ids: Sequence[UUID], lease: timedelta, ended: threading.Event) -> None:
+    mine = table.c.id.in_(ids) & table.c.done_at.is_(None) & table.c.failed_at.is_(None)
+    longer = table.update().where(mine).values(next_at=func.clock_timestamp() + lease)
+    for _ in range(int(3 * LONGEST_WORK / lease)):
+        if ended.wait(lease.total_seconds() / 3):
+            break
+        # Where it fails, the lease may run out: then another does the work again, and what is settled first stands.
+        with suppress(SQLAlchemyError), database.transaction() as connection:
+            connection.execute(longer)
 
 
 def done(connection: Connection, table: Table, ids: Sequence[UUID], **also: Any) -> None:

@@ -8,6 +8,7 @@ alone, with the full limit, by one thread of a process at a time.
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import file_digest
@@ -35,9 +36,8 @@ from servicekit.ids import new_id
 from servicekit.telemetry import current_traceparent, log, span
 
 BATCH = 50
-# Longer than any honest batch takes. A batch of hostile mails may outlive it: then another worker does some of its work
-# again, and what was stored first stands.
-LEASE = timedelta(seconds=30)
+# Renewed while a batch is under way; so long do the mails of a worker that died wait for the next one.
+LEASE = timedelta(seconds=10)
 FIRST_LIMITS = replace(Limits(), wall_seconds=2)
 FULL_LIMITS = Limits()
 
@@ -106,7 +106,7 @@ def ingest_batch(ingest: Ingest) -> int:
     rows = claim(ingest.database, BATCH, tried=False)
     if rows:
         INGEST_BATCH.observe(len(rows))
-        with INGEST_SECONDS.labels("parse").time():
+        with INGEST_SECONDS.labels("parse").time(), renewing(ingest.database, rows):
             outcomes = list(ingest.threads.map(lambda row: ready(ingest, row, ingest.quick), rows))
         settle(ingest.database, outcomes)
     return len(rows)
@@ -117,7 +117,10 @@ def retry_one(ingest: Ingest) -> int:
         return 0
     try:
         rows = claim(ingest.database, 1, tried=True)
-        settle(ingest.database, [ready(ingest, row, ingest.patient) for row in rows])
+        if rows:
+            with renewing(ingest.database, rows):
+                outcomes = [ready(ingest, row, ingest.patient) for row in rows]
+            settle(ingest.database, outcomes)
         return len(rows)
     finally:
         ingest.retrying.release()
@@ -127,6 +130,10 @@ def claim(database: Database, rows: int, *, tried: bool) -> list[Row[Any]]:
     lane = RAW_MAILS.c.attempts > 0 if tried else RAW_MAILS.c.attempts == 0
     with INGEST_SECONDS.labels("claim").time(), database.transaction() as connection:
         return claims.claim(connection, RAW_MAILS, rows, LEASE, where=[lane])
+
+
+def renewing(database: Database, rows: Sequence[Row[Any]]) -> AbstractContextManager[None]:
+    return claims.renewing(database, RAW_MAILS, [row.id for row in rows], LEASE)
 
 
 def ready(ingest: Ingest, raw: Row[Any], parsers: ParserPool) -> Readied | Refused:
