@@ -1,5 +1,6 @@
 """The small parts: page tokens, idempotency, tokens, waking, watching."""
 
+import base64
 import http.client
 import json
 import threading
@@ -18,16 +19,17 @@ from guiche.ticket.v1.ticket_service_pb2 import StartTicketRequest, StartTicketR
 from sample import WORK
 from scene import at_once, query
 from sqlalchemy import Row, text
+from sqlalchemy.exc import DBAPIError
 
 from servicekit import watch
 from servicekit.config import Settings
 from servicekit.database import Database, hear, poke
 from servicekit.errors import Failure
 from servicekit.events import claims, topology
-from servicekit.idempotency import RequestIdReused, once
+from servicekit.idempotency import RequestIdReused, forget, once
 from servicekit.ids import new_id
 from servicekit.pages import PageTokenInvalid, make_token, read_token, secret_of
-from servicekit.testing import MakeDatabase
+from servicekit.testing import MakeDatabase, eventually
 from servicekit.tokens import Keys, TokenExpired, TokenInvalid
 
 KeysOf = Callable[[str], Keys]
@@ -59,6 +61,13 @@ def test_tokens_say_whether_they_expired_or_are_not_valid(keys_of: KeysOf) -> No
         ticket.verify(gateway.sign("ticket", -60, {}), ("gateway",))
     with pytest.raises(TokenInvalid):
         ticket.verify(gateway.sign("ticket", 60, {}), ("routing",))
+
+
+def test_a_token_of_any_bytes_is_refused_as_not_valid(keys_of: KeysOf) -> None:
+    deep = base64.urlsafe_b64encode(b"[" * 3_000).decode()
+    for token in ("", "a", "a.b.c", f"a.{deep}.c", "a.WzFd.c", "x" * 10_000):
+        with pytest.raises(TokenInvalid):
+            keys_of("ticket").verify(token, ("gateway",))
 
 
 @pytest.fixture
@@ -101,8 +110,36 @@ def test_a_failed_request_may_be_tried_again_under_its_id(database: Database) ->
     assert performed == ["t1"]
 
 
+def test_answers_too_old_to_be_repeated_are_forgotten_a_few_at_a_time(database: Database) -> None:
+    old = "SELECT gen_random_uuid(), 'r', '', now() - interval '3 days' FROM generate_series(1, :rows)"
+    with database.transaction() as connection:
+        connection.execute(text(f"INSERT INTO requests (actor_id, request_id, fingerprint, at) {old}"), {"rows": 1_500})
+    start(database, "r1", "t1", [])
+    left = []
+    for _ in range(2):
+        with database.transaction() as connection:
+            forget(connection)
+            left.append(connection.scalar(text("SELECT count(*) FROM requests")))
+    assert left == [501, 1]
+
+
 def fail() -> StartTicketResponse:
     raise ZeroDivisionError
+
+
+def test_an_error_of_the_database_does_not_tell_what_people_wrote(database: Database) -> None:
+    with pytest.raises(DBAPIError) as caught, database.transaction() as connection:
+        connection.execute(text("SELECT CAST(:secret AS text) || 1/0"), {"secret": "ana@example.com"})
+    assert "division by zero" in str(caught.value)
+    assert "ana@example.com" not in str(caught.value)
+
+
+def test_every_connection_finds_out_that_its_other_end_has_vanished(database: Database) -> None:
+    with database.engine.connect() as pooled, database.direct() as direct:
+        for connection in (pooled.connection.driver_connection, direct):
+            assert connection is not None
+            told = connection.info.get_parameters()
+            assert (told["connect_timeout"], told["tcp_user_timeout"], told["keepalives_idle"]) == ("5", "25000", "10")
 
 
 def test_a_listener_is_woken_after_the_commit_and_not_by_a_rollback(database: Database) -> None:
@@ -178,6 +215,26 @@ def test_work_is_claimed_in_order_and_by_one_worker_at_a_time(database: Database
     with database.transaction() as connection:
         claims.done(connection, WORK, ids)
     assert query(database, "SELECT count(*) FROM work WHERE done_at IS NULL")[0][0] == 0
+
+
+def test_a_lease_lasts_as_long_as_the_work_and_no_longer_than_its_process(database: Database) -> None:
+    add_work(database, 1)
+    lease = timedelta(milliseconds=300)
+
+    def taken() -> bool:
+        with database.transaction() as connection:
+            return bool(claims.claim(connection, WORK, 1, lease))
+
+    def renewed() -> int:
+        return int(query(database, "SELECT count(*) FROM work WHERE next_at > :at", at=after)[0][0])
+
+    assert taken()
+    [(first,)] = query(database, "SELECT next_at FROM work")
+    after = first + 3 * lease
+    with claims.renewing(database, WORK, [row.id for row in query(database, "SELECT id FROM work")], lease):
+        eventually(renewed)
+        assert not taken()
+    eventually(taken)
 
 
 def make_due(database: Database) -> None:

@@ -38,7 +38,10 @@ class Database:
             pool_size=pool,
             max_overflow=pool,
             pool_pre_ping=True,
-            connect_args={"options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c timezone=UTC"},
+            connect_args=LIVELINESS
+            | {"options": f"{LIVELINESS['options']} -c statement_timeout={STATEMENT_TIMEOUT_MS}"},
+            # Errors are logged and stored, and what people write has no place there.
+            hide_parameters=True,
         )
         self.waker = Waker(self)
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TypeVar
 
 from google.protobuf.message import Message
-from sqlalchemy import Column, Connection, DateTime, LargeBinary, MetaData, Table, Text, delete, func, select
+from sqlalchemy import Column, Connection, DateTime, LargeBinary, MetaData, Table, Text, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import UUID, insert
 
 from servicekit.errors import InvalidRequest
@@ -14,6 +14,8 @@ from servicekit.errors import InvalidRequest
 Response = TypeVar("Response", bound=Message)
 
 KEEP = timedelta(days=2)
+# Dropped at once: however many there are, it must not take so long that the work waits for it.
+FORGOTTEN_ROWS = 1_000
 
 REQUESTS = Table(
     "requests",
@@ -65,5 +67,7 @@ def once(
 
 
 def forget(connection: Connection) -> None:
-    """Drops what is too old to be repeated."""
-    connection.execute(delete(REQUESTS).where(REQUESTS.c.at < func.now() - KEEP))
+    """Drops some of what is too old to be repeated."""
+    key = tuple_(REQUESTS.c.actor_id, REQUESTS.c.request_id)
+    old = select(*key.clauses).where(REQUESTS.c.at < func.now() - KEEP).limit(FORGOTTEN_ROWS)
+    connection.execute(delete(REQUESTS).where(key.in_(old.with_for_update(skip_locked=True))))

@@ -68,7 +68,7 @@ def claimed_issuer(token: str) -> str:
         body = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
         return str(claims["iss"])
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise TokenInvalid("The token is not valid.") from error
 
 
