@@ -113,6 +113,18 @@ def test_people_of_elsewhere_cannot_even_learn_that_a_ticket_exists(calls: Calls
         assert refusal.value.reason == "TICKET_NOT_FOUND"
 
 
+@pytest.mark.parametrize("status", ["PENDING", "TRANSFERRED", "RESOLVED", "CLOSED"])
+def test_only_of_a_ticket_that_was_just_started_is_a_colleague_told_who_has_it(
+    calls: Calls, company: Company, database: Database, status: str
+) -> None:
+    (ticket_id,) = calls.open(company, company.n1)
+    set_facts(database, ticket_id, status=status, holder_id=company.ana.id)
+    with pytest.raises(Failure) as refusal:
+        calls.start(company.bruno, ticket_id)
+    assert refusal.value.reason == "TICKET_NOT_FOUND"
+    assert not refusal.value.metadata
+
+
 @pytest.mark.parametrize("who", ["vera", "elisa"])
 def test_viewers_and_approvers_see_but_start_nothing(
     calls: Calls, company: Company, database: Database, who: str

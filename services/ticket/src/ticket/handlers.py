@@ -44,8 +44,9 @@ def start_ticket(connection: Connection, who: Viewer, ticket_id: UUID, etag: str
     if before is None:
         raise TicketNotFound
     if not sees(who, before):
-        # In their own queue a member does not see what a colleague holds, but has just pressed on it: tell them who.
-        raise TicketAlreadyStarted(before) if who.treats(before.level_id) and before.holder_id else TicketNotFound
+        # In their own queue a member does not see what a colleague treats, but has just pressed on it: tell them who.
+        lost = who.treats(before.level_id) and before.status == Status.STARTED
+        raise TicketAlreadyStarted(before) if lost else TicketNotFound
     facts = tickets.facts_of(before)
     started = verbs.perform(Verb.START, facts, who)
     if started is None and facts.status is Status.STARTED and who.treats(before.level_id):
