@@ -15,6 +15,12 @@ def test_addresses_that_only_look_alike_stay_different() -> None:
     assert normalised("straße@exemplo.com") != normalised("strasse@exemplo.com")
 
 
+@pytest.mark.parametrize("letter", ["İ", "\ufb2c", "\U0001d160"])
+def test_an_address_never_grows_beyond_what_neighbours_take(letter: str) -> None:
+    address = letter * 300 + "@exemplo.com"
+    assert normalised(address) == address
+
+
 @pytest.mark.parametrize("value", ["", "a\0b@exemplo.com", "a\r\nbcc: b@exemplo.com"])
 def test_what_cannot_be_an_address_is_unusable(value: str) -> None:
     assert unusable(value)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 MAX_NAME = 300
+# The limit of guiche.publisher.v1.Identity, in characters.
+MAX_ADDRESS = 320
 
 
 class IdentityKey(NamedTuple):
@@ -34,8 +36,13 @@ def normalised(address: str) -> str:
 
     RFC 5321 lets the part before the @ depend on case, and no mail server does. NFC, since the same letters must not
     make two people (RFC 6532, 3.1). Not casefold(): it takes different addresses, straße@ and strasse@, for one.
+
+    Some letters become two or three by this. An address that grows too long by them, which only an attacker writes, is
+    compared as it is: cut, it would be somebody else's.
     """
-    return unicodedata.normalize("NFC", address.strip()).lower()
+    given = address.strip()
+    normal = unicodedata.normalize("NFC", given).lower()
+    return normal if len(normal) <= MAX_ADDRESS else given
 
 
 def unusable(value: str) -> bool:
