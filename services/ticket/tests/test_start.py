@@ -181,6 +181,17 @@ def test_the_same_request_gives_the_same_answer_and_has_one_effect(calls: Calls,
     assert refusal.value.reason == "TICKET_ALREADY_STARTED"
 
 
+def test_an_answer_that_was_kept_is_not_shown_to_who_may_not_see_the_ticket_any_more(
+    calls: Calls, company: Company, database: Database
+) -> None:
+    (ticket_id,) = calls.open(company, company.n1)
+    calls.start(company.ana, ticket_id, request_id="once")
+    set_facts(database, ticket_id, holder_id=company.bruno.id)
+    with pytest.raises(Failure) as refusal:
+        calls.start(company.ana, ticket_id, request_id="once")
+    assert refusal.value.reason == "TICKET_NOT_FOUND"
+
+
 def test_an_attendant_who_was_deactivated_can_do_nothing(calls: Calls, company: Company, database: Database) -> None:
     (ticket_id,) = calls.open(company, company.n1)
     with database.transaction() as connection:

@@ -112,7 +112,10 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
                 return ticket_service_pb2.StartTicketResponse(ticket=answers.ticket(row, who))
 
             empty = ticket_service_pb2.StartTicketResponse()
-            return once(connection, str(who.attendant_id), request.request_id, request, perform, empty)
+            answer = once(connection, str(who.attendant_id), request.request_id, request, perform, empty)
+            # An answer that was kept may be of a ticket that has left the attendant's sight since.
+            handlers.read_ticket(connection, who, ticket_id)
+            return answer
 
     def OpenTickets(
         self, request: ticket_service_pb2.OpenTicketsRequest, context: Context
