@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
+import { meOf } from "../mock/data";
 import { problem } from "../mock/world";
 import { FakeEventSource, latestEventSource, openApp } from "./app";
 
@@ -88,6 +89,17 @@ test("j and k move through the rows and Enter opens one", async () => {
 test("an empty queue says that all is done", async () => {
   await openApp({ seeds: [] });
   expect(await screen.findByText("Fila em dia")).toBeTruthy();
+  expect(screen.getByText("Nenhum ticket")).toBeTruthy();
+});
+
+test("who is in no department is told so, instead of waiting for tickets that cannot come", async () => {
+  await openApp({
+    seeds: [],
+    intercept: (request) =>
+      request.url.endsWith("/me") ? Response.json({ ...meOf("ana"), departments: [], roles: [] }) : undefined,
+  });
+  expect(await screen.findByText("Nenhuma fila para você")).toBeTruthy();
+  expect(screen.queryByText("Fila em dia")).toBeNull();
 });
 
 test("a queue that cannot be loaded says why, with the code for support, and tries again", async () => {

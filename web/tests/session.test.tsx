@@ -104,6 +104,7 @@ test("my information shows departments, levels and roles", async () => {
   expect(panel.textContent).toContain("Carla Nogueira");
   expect(panel.textContent).toContain("Atendimento");
   expect(panel.textContent).toContain("Gestor · Atendimento");
+  expect(panel.textContent).toContain("Todos os níveis");
 });
 
 test("only addresses of this application are returned to", () => {

@@ -113,5 +113,42 @@ test("warnings of the parser are told in words, also one that is not known yet",
   const { world } = await openApp({ path: PAGE });
   world.tickets.get(TICKET)?.messages[0]?.warnings.push("SOMETHING_NEW");
   expect(await screen.findByText("A lista de destinatários era longa demais e foi cortada.")).toBeTruthy();
-  expect(screen.getByText(/por segurança \(SOMETHING_NEW\)/)).toBeTruthy();
+  expect(screen.getByText("Parte da mensagem foi ajustada por segurança.")).toBeTruthy();
+  expect(screen.queryByText(/SOMETHING_NEW/)).toBeNull();
+});
+
+test.each([
+  ["differs from its arrival", "2020-02-01T12:00:00Z", /Data no e-mail: 01\/02\/2020/],
+  ["is missing", null, "E-mail sem data"],
+])("the date of a mail is told, without alarm, where it %s", async (_, date, told) => {
+  const { world } = await openApp({ path: PAGE });
+  Object.assign(world.tickets.get(TICKET)?.messages[0] ?? {}, { date, warnings: ["DATE_MISSING"] });
+  expect(await screen.findByText(told)).toBeTruthy();
+  expect(screen.queryByRole("note")).toBeNull();
+});
+
+test("the date of a mail is not told where it says what the arrival says", async () => {
+  const { world } = await openApp({ path: PAGE });
+  const message = world.tickets.get(TICKET)?.messages[0];
+  Object.assign(message ?? {}, { date: message?.receivedAt });
+  await screen.findByTestId("message-frame");
+  expect(screen.queryByText(/Data no e-mail/)).toBeNull();
+});
+
+test("an address that is no ticket's is not found, whatever the server calls it", async () => {
+  await openApp({
+    path: "/tickets/abc",
+    intercept: (request) => (request.url.endsWith("/abc") ? problem(400, "INVALID_REQUEST") : undefined),
+  });
+  expect(await screen.findByText("Não encontramos esta página")).toBeTruthy();
+});
+
+test("a refusal without words of its own in the catalogue shows nothing in English", async () => {
+  await openApp({
+    path: PAGE,
+    intercept: (request) =>
+      request.url.endsWith(`/${TICKET}`) ? problem(409, "SOMETHING_NEW", { detail: "The cat sat." }) : undefined,
+  });
+  expect(await screen.findByText("Aconteceu algo inesperado.")).toBeTruthy();
+  expect(screen.queryByText(/The cat sat/)).toBeNull();
 });

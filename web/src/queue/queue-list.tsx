@@ -159,6 +159,9 @@ function Announcement({ latest }: { latest: Ticket[] }) {
 
 function Empty({ filtered }: { filtered: boolean }) {
   const { t } = useTranslation();
+  const me = useMe().data;
+  if (me?.departments.length === 0)
+    return <State picture="forbidden" title={t("queue.outsideTitle")} text={t("queue.outsideText")} />;
   if (!filtered) return <State picture="calm" title={t("queue.emptyTitle")} text={t("queue.emptyText")} />;
   return (
     <State

@@ -40,7 +40,7 @@ export function Sidebar({ filter }: FilterProps) {
       <section className={styles.section}>
         <h2>{t("side.departments")}</h2>
         {counts.isPending && <Skeleton height={30} mx={10} my={4} w="auto" />}
-        {counts.isError && <p className={styles.note}>{t("side.countsFailed")}</p>}
+        {counts.isError && !counts.data && <p className={styles.note}>{t("side.countsFailed")}</p>}
         {counts.data?.departments.length === 0 && <p className={styles.note}>{t("side.noDepartments")}</p>}
         <ul className={styles.list}>
           {counts.data?.departments.map((entry) => (

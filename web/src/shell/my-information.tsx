@@ -40,7 +40,11 @@ function Information({ me }: { me: Me }) {
           <li key={department?.id} className={styles.department}>
             <strong>{department?.name}</strong> {project && <span className={styles.project}>· {project.name}</span>}
             <div className={styles.levels}>
-              {levels.length === 0 && <span className={styles.project}>{t("me.noLevels")}</span>}
+              {levels.length === 0 && (
+                <span className={styles.project}>
+                  {hasRole(me, department?.id) ? t("me.allLevels") : t("me.noLevels")}
+                </span>
+              )}
               {levels.map((level) => (
                 <span key={level.id} className={styles.level}>
                   {level.name}
@@ -57,6 +61,11 @@ function Information({ me }: { me: Me }) {
       <Names title={t("me.projects")} names={me.projects} />
     </div>
   );
+}
+
+/** A role reaches all levels of its department; one without a department, all of the organization. */
+function hasRole(me: Me, departmentId: string | undefined): boolean {
+  return me.roles.some((held) => !held.departmentId || held.departmentId === departmentId);
 }
 
 function Roles({ me }: { me: Me }) {

@@ -71,12 +71,7 @@ function MessageHead({ message }: { message: Message }) {
             {absoluteTime(message.receivedAt, i18n.language)}
           </time>
         )}
-        {message.date && (
-          <small title={fullTime(message.date, i18n.language)}>
-            {" "}
-            {t("message.sentAt")}: {absoluteTime(message.date, i18n.language)}
-          </small>
-        )}
+        <WrittenAt message={message} />
       </div>
       <div className={styles.recipients}>
         {t("message.to")}: {addresses(message.to) || t("message.noRecipients")}
@@ -86,22 +81,35 @@ function MessageHead({ message }: { message: Message }) {
   );
 }
 
+/** The date the sender's machine claims: told only where it differs from the one that is known. */
+function WrittenAt({ message: { date, receivedAt } }: { message: Message }) {
+  const { t, i18n } = useTranslation();
+  if (!date) return <small> {t("message.notDated")}</small>;
+  if (receivedAt && Math.abs(Date.parse(date) - Date.parse(receivedAt)) < 60_000) return null;
+  return (
+    <small title={fullTime(date, i18n.language)}>
+      {" "}
+      {t("message.sentAt")}: {absoluteTime(date, i18n.language)}
+    </small>
+  );
+}
+
 function addresses(boxes: MailAddress[]): string {
   return boxes.map(({ name, email }) => (name ? `${name} <${email}>` : email)).join(", ");
 }
 
 function Warnings({ codes }: { codes: string[] }) {
   const { t, i18n } = useTranslation();
-  if (codes.length === 0) return null;
+  // Nothing an attendant could act upon, and told beside the date already.
+  const told = codes.filter((code) => code !== "DATE_MISSING");
+  if (told.length === 0) return null;
   return (
     <div className={styles.notices} role="note" aria-label={t("message.warning")}>
-      {codes.map((code) => (
+      {told.map((code) => (
         <div key={code} className={styles.notice} data-warning>
           <IconAlertTriangle size={16} stroke={1.8} aria-hidden />
           <span>
-            {i18n.exists(`warning.${code}`)
-              ? t(`warning.${code}` as "warning.PARTS_TRUNCATED")
-              : t("warning.other", { code })}
+            {i18n.exists(`warning.${code}`) ? t(`warning.${code}` as "warning.PARTS_TRUNCATED") : t("warning.other")}
           </span>
         </div>
       ))}

@@ -6,7 +6,7 @@ import { statusOf } from "@/api/problem";
 import type { Ticket } from "@/api/types";
 import { queueAddress } from "@/queue/queue-address";
 import { useNarrow } from "@/ui/layout";
-import { LoadingPage, ProblemPage, State } from "@/ui/states";
+import { LoadingPage, NotFoundPage, ProblemPage, State } from "@/ui/states";
 import { StatusBadge } from "@/ui/badges";
 import { useTitle } from "@/ui/use-title";
 import { FactsPanel } from "./facts";
@@ -32,15 +32,20 @@ function TicketContent({ ticketId }: { ticketId: string }) {
   // Read before and now not found: it left my view, and what I was reading is no longer mine to read.
   if (ticket.data && statusOf(ticket.error) === 404) return <Gone ticket={ticket.data} />;
   if (ticket.data) return <TicketView ticket={ticket.data} />;
-  if (ticket.error) return <ProblemPage error={ticket.error} retry={() => void ticket.refetch()} />;
-  return <LoadingPage />;
+  return <div className={styles.whole}>{ticket.error ? <Problem ticket={ticket} /> : <LoadingPage />}</div>;
+}
+
+function Problem({ ticket }: { ticket: ReturnType<typeof useTicket> }) {
+  // An address that is not even an id leads nowhere, like one of a ticket that does not exist.
+  if (statusOf(ticket.error) === 400) return <NotFoundPage />;
+  return <ProblemPage error={ticket.error} retry={() => void ticket.refetch()} />;
 }
 
 function Gone({ ticket }: { ticket: Ticket }) {
   const { t } = useTranslation();
   const queue = queueAddress();
   return (
-    <div role="alert" style={{ gridColumn: "1 / -1", gridRow: "1 / -1" }} data-testid="ticket-gone">
+    <div role="alert" className={styles.whole} data-testid="ticket-gone">
       <State
         page
         picture="gone"
@@ -69,7 +74,7 @@ function TicketView({ ticket }: { ticket: Ticket }) {
           <IconArrowLeft size={20} stroke={1.8} aria-hidden />
         </Link>
         <div className={styles.titles}>
-          <h1>{ticket.subject || t("queue.noSubject")}</h1>
+          <h1 title={ticket.subject}>{ticket.subject || t("queue.noSubject")}</h1>
           <div className={styles.by}>
             <span>{ticket.publisher?.name || t("queue.unknownPublisher")}</span>
             <span aria-hidden>·</span>

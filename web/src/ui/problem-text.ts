@@ -13,7 +13,8 @@ export function useProblemText(): (error: unknown) => string {
     if (i18n.exists(known))
       return t(known as "problem.code.STALE", { wait: waitText(retryAfter ?? 60, i18n.language) });
     if (status >= 500) return t("problem.serverText");
-    return detail || t("problem.unknown");
+    // The API speaks English only.
+    return (i18n.language === "en" && detail) || t("problem.unknown");
   };
 }
 
