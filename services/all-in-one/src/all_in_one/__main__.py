@@ -13,20 +13,26 @@ from pathlib import Path
 from typing import Any
 
 from all_in_one import banner
-from all_in_one.demo.filling import send
-from all_in_one.demo.mails import SAMPLE
-from all_in_one.environment import data_folder
+from all_in_one.demo.mails import SAMPLE, send
+from all_in_one.environment import data_folder, taken_ports
 from all_in_one.run import run
 from all_in_one.up import up
+from localservers.processes import ServerFailed
 
 START_SECONDS = 180
 STOP_SECONDS = 60
 
 
+def run_all(data: Path) -> int:
+    return refused("run") or run(data)
+
+
 def start(data: Path) -> int:
     """Starts everything in the background and comes back when it is ready."""
-    if ready(data):
-        print("Guichê is up already. `make down` stops it.")
+    if told := ready(data):
+        print(f"Guichê is up already: http://localhost:{told['port']}. `make down` stops it.")
+        return 0
+    if refused("up"):
         return 1
     data.mkdir(parents=True, exist_ok=True)
     log = data / "up.log"
@@ -34,19 +40,42 @@ def start(data: Path) -> int:
         supervisor = subprocess.Popen(
             [sys.executable, "-m", "all_in_one", "serve"], stdout=output, stderr=output, start_new_session=True
         )
-    deadline = time.monotonic() + START_SECONDS
-    while not (told := ready(data)):
-        if supervisor.poll() is not None or time.monotonic() > deadline:
-            supervisor.terminate()
-            print(log.read_text() or "It said nothing.", f"Guichê did not come up; see {log}", sep="\n")
-            return 1
-        time.sleep(0.1)
+    print("Starting PostgreSQL, RabbitMQ and every service…", flush=True)
+    try:
+        told = await_ready(data, supervisor)
+    except KeyboardInterrupt:
+        supervisor.terminate()
+        supervisor.wait()
+        print("\nStopped; nothing is left running.")
+        return 1
+    if not told:
+        print(log.read_text().strip() or "It said nothing.", f"Guichê did not come up; see {log}", sep="\n")
+        return 1
     banner.show(told["port"], told["smtpPort"], data / "logs", stop="make down")
     print("  Processes, with the ports of their /metrics, /livez and /readyz:")
     for name, process in told["processes"].items():
         print(f"    {name:<18} http://127.0.0.1:{process['watch']}")
     print()
     return 0
+
+
+def await_ready(data: Path, supervisor: subprocess.Popen[bytes]) -> dict[str, Any] | None:
+    deadline = time.monotonic() + START_SECONDS
+    while not (told := ready(data)):
+        if supervisor.poll() is not None or time.monotonic() > deadline:
+            supervisor.terminate()
+            supervisor.wait()
+            return None
+        time.sleep(0.1)
+    return told
+
+
+def refused(target: str) -> bool:
+    """Whether a port is in use, which it then says."""
+    ports = taken_ports()
+    for name, port in ports.items():
+        print(f"Port {port} is in use. Choose another: make {target} {name}=…", file=sys.stderr)
+    return bool(ports)
 
 
 def ready(data: Path) -> dict[str, Any] | None:
@@ -65,10 +94,14 @@ def stop(data: Path) -> int:
         print("Guichê is not up.")
         return 0
     pid = int(told["pid"])
+    print("Stopping…", flush=True)
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
+    if Path(f"/proc/{pid}").exists():
+        print(f"Process {pid} has not ended within {STOP_SECONDS} seconds; see {data / 'up.log'}")
+        return 1
     print("Guichê is down; its data stays in", data)
     return 0
 
@@ -83,19 +116,30 @@ def serve(data: Path) -> int:
 
 def mail(_: Path) -> int:
     port = int(os.environ.get("GUICHE_SMTP_PORT", "2525"))
-    send(SAMPLE, port)
+    try:
+        send(SAMPLE, port)
+    except ConnectionRefusedError:
+        print(
+            f"Nobody takes mail on port {port}. Is Guichê running? GUICHE_SMTP_PORT=… names its port.", file=sys.stderr
+        )
+        return 1
     print(f"Sent “{SAMPLE.subject}” to {SAMPLE.to} by SMTP on port {port}. Ana, Bruno and Fábio see it now.")
     return 0
 
 
-COMMANDS = {"run": run, "mail": mail, "up": start, "serve": serve, "down": stop}
+COMMANDS = {"run": run_all, "mail": mail, "up": start, "serve": serve, "down": stop}
 
 
 def main(words: list[str]) -> int:
     if len(words) != 1 or words[0] not in COMMANDS:
         print(f"usage: python -m all_in_one {' | '.join(COMMANDS)}", file=sys.stderr)
         return 2
-    return COMMANDS[words[0]](data_folder())
+    data = data_folder()
+    try:
+        return COMMANDS[words[0]](data)
+    except ServerFailed as failed:
+        print(f"{failed}\nIs another Guichê running on {data}? GUICHE_DATA chooses another folder.", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -19,3 +19,7 @@ def show(port: int, smtp_port: int, log: Path, stop: str = "Ctrl-C") -> None:
     print(f"\n  API reference  {address}/docs")
     print(f"  Log            {log}")
     print(f"  Stop           {stop}\n", flush=True)
+
+
+def stopping() -> None:
+    print("  Stopping: what is under way is finished first…", flush=True)

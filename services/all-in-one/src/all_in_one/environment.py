@@ -11,6 +11,7 @@ from servicekit.tokens import make_keys
 
 # Services that own a database, in the order in which they are listed everywhere.
 OWNERS = ("ticket", "routing", "mail", "publisher")
+PORTS = {"GUICHE_PORT": "8080", "GUICHE_SMTP_PORT": "2525"}
 WEB_DIST = Path(__file__).parents[4] / "web" / "dist"
 
 
@@ -29,8 +30,7 @@ def environment(data: Path, server: Postgres, addresses: dict[str, str], rabbitm
         "GUICHE_MAIL_FILES_URL": files.as_uri(),
         "GUICHE_WEB_DIST": str(WEB_DIST),
         "GUICHE_HOST": "127.0.0.1",
-        "GUICHE_PORT": "8080",
-        "GUICHE_SMTP_PORT": "2525",
+        **PORTS,
         **{f"GUICHE_{owner.upper()}_ADDRESS": addresses[owner] for owner in OWNERS},
         **{f"GUICHE_{owner.upper()}_DATABASE_URL": server.database(f"guiche_{owner}") for owner in OWNERS},
     }
@@ -40,6 +40,17 @@ def environment(data: Path, server: Postgres, addresses: dict[str, str], rabbitm
 def migrate_all(settings: dict[str, str]) -> None:
     for owner in OWNERS:
         migrate(settings[f"GUICHE_{owner.upper()}_DATABASE_URL"], owner)
+
+
+def taken_ports() -> dict[str, int]:
+    """Those of PORTS, as the caller's environment sets them, at which somebody answers."""
+    wanted = {name: int(os.environ.get(name, default)) for name, default in PORTS.items()}
+    return {name: port for name, port in wanted.items() if taken(port)}
+
+
+def taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def free_ports(count: int) -> list[int]:

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import socket
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,7 +20,7 @@ import ticket.config
 import ticket.main
 from all_in_one import banner
 from all_in_one.demo import filling
-from all_in_one.environment import OWNERS, environment, migrate_all
+from all_in_one.environment import OWNERS, environment, migrate_all, taken
 from gateway.serving import uvicorn_server
 from localservers.postgres import postgres
 from servicekit import telemetry, watch
@@ -36,10 +34,6 @@ from servicekit.process import Loop, Service, api, run_threads
 
 def run(data: Path) -> int:
     """Until Ctrl-C. Gives the exit status."""
-    ports = {"GUICHE_PORT": "8080", "GUICHE_SMTP_PORT": "2525"}
-    for name, default in ports.items():
-        if taken(int(os.environ.get(name, default))):
-            sys.exit(f"Port {os.environ.get(name, default)} is in use. Choose another: make run {name}=…")
     data.mkdir(parents=True, exist_ok=True)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -125,10 +119,6 @@ def greeter(databases: dict[str, Database], port: int, data: Path) -> Loop:
             filling.fill(databases["routing"], databases["mail"], f"http://127.0.0.1:{port}", smtp_port)
             banner.show(port, smtp_port, data / "guiche.log")
             stop.wait()
+            banner.stopping()
 
     return greet
-
-
-def taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from all_in_one.demo import filling
-from all_in_one.environment import OWNERS, environment, free_ports, migrate_all
-from all_in_one.run import taken
+from all_in_one.environment import OWNERS, environment, free_ports, migrate_all, taken
 from localservers.postgres import Postgres, postgres
 from localservers.rabbitmq import rabbitmq
 from servicekit.process import Loop, run_threads

@@ -2,7 +2,6 @@
 
 import json
 import os
-import smtplib
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,7 +11,7 @@ from urllib.request import Request, urlopen
 from sqlalchemy import text
 
 from all_in_one.demo import company
-from all_in_one.demo.mails import LETTERS, Letter, message
+from all_in_one.demo.mails import LETTERS, send
 from routing.config import RoutingSettings
 from routing.handlers.passwords import Passwords
 from servicekit.database import Database
@@ -65,11 +64,6 @@ def found_company(routing: Database, mail: Database) -> bool:
     with mail.transaction() as connection:
         company.open_mailboxes(connection, organization_id)
     return True
-
-
-def send(letter: Letter, smtp_port: int) -> None:
-    with smtplib.SMTP("127.0.0.1", smtp_port, timeout=30) as smtp:
-        smtp.send_message(message(letter), letter.email, [letter.to])
 
 
 def sign_in(base: str, username: str) -> str:

@@ -1,5 +1,6 @@
 """What the demo's customers write. They reach Guichê as any mail does: by SMTP."""
 
+import smtplib
 import struct
 import zlib
 from dataclasses import dataclass
@@ -138,6 +139,11 @@ SAMPLE = Letter(
     files=("comprovante.png",),
     rich=True,
 )
+
+
+def send(letter: Letter, smtp_port: int) -> None:
+    with smtplib.SMTP("127.0.0.1", smtp_port, timeout=30) as smtp:
+        smtp.send_message(message(letter), letter.email, [letter.to])
 
 
 def message(letter: Letter) -> EmailMessage:
