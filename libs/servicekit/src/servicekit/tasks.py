@@ -18,6 +18,8 @@ from servicekit.telemetry import current_traceparent, span
 EXCHANGE = "guiche.tasks"
 # How long a worker that was told to stop may finish what it has begun; the broker gives the rest to others.
 SOFT_SHUTDOWN_SECONDS = 10.0
+# A broker that is short of memory or disk reads nothing more, and whoever waits for its confirm would wait for ever.
+CONFIRM_SECONDS = 5.0
 # kombu's memory transport looks for work once a second by default, which would be the latency of every mail.
 MEMORY_POLLING_SECONDS = 0.02
 
@@ -46,7 +48,11 @@ def make_celery(name: str, broker_url: str, queue: str, queue_arguments: Mapping
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
         broker_connection_timeout=2,
-        broker_transport_options={"confirm_publish": True}
+        broker_transport_options={
+            "confirm_publish": True,
+            "read_timeout": CONFIRM_SECONDS,
+            "write_timeout": CONFIRM_SECONDS,
+        }
         if broker_url
         else {"polling_interval": MEMORY_POLLING_SECONDS},
     )
@@ -65,7 +71,7 @@ def add_task(app: Celery, name: str, work: Callable[[], None]) -> None:
 
 def hint(app: Celery, name: str) -> None:
     """Sends a task, without waiting for a broker that is away; then it raises what kombu raises."""
-    app.send_task(name, retry=False, headers={"traceparent": current_traceparent()})
+    app.send_task(name, retry=False, confirm_timeout=CONFIRM_SECONDS, headers={"traceparent": current_traceparent()})
 
 
 def celery_worker(app: Celery, threads: int) -> Loop:
