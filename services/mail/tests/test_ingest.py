@@ -1,9 +1,11 @@
 """From accepted mails to messages: once each, whatever happens on the way."""
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,11 +17,13 @@ from guiche.mail.v1.message_events_pb2 import MessageReceived
 from mail_support import MAILBOX, mail
 from sqlalchemy import text
 
+from mail import tasks
 from mail.handlers import ingest as handlers
 from mail.handlers.ingest import Ingest, ingest_batch, ingest_due, retry_one
 from mail.handlers.receive import Recipient, keep_content, keep_rows
 from mail.parsing.model import Limits
 from mail.storage.tables import ATTACHMENTS, CONVERSATIONS, MESSAGES, RAW_MAILS
+from servicekit.events import claims
 from servicekit.events.outbox import OUTBOX
 from servicekit.testing import eventually
 
@@ -115,6 +119,16 @@ def test_a_mail_that_cannot_be_stored_stays_behind_alone(accept, ingest, rows, d
     assert "no_poison" in waiting.last_error
 
 
+def test_a_task_ends_in_time_and_leaves_the_rest_to_the_next_hint(accept, ingest, rows, monkeypatch):
+    accept(*[mail(number) for number in range(60)])
+    monkeypatch.setattr(tasks, "TASK_SECONDS", 0.05)
+    never, left = threading.Event(), []
+    for _ in range(2):
+        tasks.work(ingest, never)
+        left.append([row.state for row in rows(RAW_MAILS)].count("WAITING"))
+    assert left == [10, 0]
+
+
 def test_two_workers_at_once_ingest_every_mail_once(accept, ingest, rows, database, files):
     accept(*[mail(number) for number in range(120)])
     with Ingest(database, files, 1) as other:
@@ -195,6 +209,43 @@ def test_a_missing_raw_file_is_tried_again_and_told(accept, ingest, rows, files)
     (files.folder / "aside").rename(files.folder / row.file_key)
     eventually(lambda: retry_one(ingest))
     assert rows(RAW_MAILS)[0].state == "INGESTED"
+
+
+def test_a_full_disk_costs_no_mail_an_attempt(accept, ingest, rows, files, monkeypatch):
+    accept(mail().replace(b"\r\n\r\n", b"\r\n" + WITH_FILES, 1))
+
+    def full(key, path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(claims, "AWAY_SECONDS", 0.0)
+    with monkeypatch.context() as disk:
+        disk.setattr(files, "put_file", full)
+        for _ in range(20):
+            assert ingest_batch(ingest) == 1
+    [row] = rows(RAW_MAILS)
+    assert (row.state, row.attempts) == ("WAITING", 0)
+    assert "No space left" in row.last_error
+    ingest_due(ingest)
+    assert rows(RAW_MAILS)[0].state == "INGESTED"
+
+
+def test_attachments_of_a_killed_worker_do_not_stay_behind(database, files, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    script = (
+        "import sys; from mail.work_folder import WorkFolder; made = WorkFolder();"
+        "(made.path / 'contract.pdf').write_bytes(b'%PDF'); print(made.path, flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(
+        [sys.executable, "-c", script], env=os.environ | {"TMPDIR": str(tmp_path)}, **pipes
+    ) as worker:
+        left = Path(worker.stdout.readline().decode().strip())
+        with Ingest(database, files, 1):
+            assert (left / "contract.pdf").exists()
+        worker.kill()
+    with Ingest(database, files, 1):
+        assert not left.exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("guiche-")] == []
 
 
 def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(

@@ -1,6 +1,7 @@
 """Celery ↔ handlers. A task is only a hint that there is work: what is to be done stands in the database."""
 
 import threading
+import time
 from functools import partial
 
 from celery import Celery
@@ -20,6 +21,9 @@ QUEUE = "mail.ingest"
 MOST_HINTS = 1_000
 # A receiver gives at most fifty hints a second, however many mails arrive: one that finds more work goes on with it.
 HINT_PAUSE_SECONDS = 0.02
+# After so long a task ends, also where more is waiting, which is for the next hint: RabbitMQ cuts off who leaves a
+# message unacknowledged for half an hour.
+TASK_SECONDS = 60.0
 
 LOG = log("mail")
 
@@ -80,8 +84,9 @@ def ingest_worker(settings: MailSettings, database: Database, files: Files) -> L
 
 
 def work(ingest: Ingest, stop: threading.Event) -> None:
+    until = time.monotonic() + TASK_SECONDS
     try:
-        ingest_due(ingest, stop.is_set)
+        ingest_due(ingest, lambda: stop.is_set() or time.monotonic() > until)
     except SQLAlchemyError as error:
         # The scheduler's next hint tries again; what was claimed comes back when its lease ends.
         LOG.error("ingest_interrupted", error=str(error)[:500])

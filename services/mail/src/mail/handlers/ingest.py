@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import file_digest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 from uuid import UUID
 
+from grpc import StatusCode
+from obstore.exceptions import BaseError as ObjectStoreError
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -29,8 +30,11 @@ from mail.parsing.model import Attachment as ParsedAttachment
 from mail.parsing.pool import ParserPool
 from mail.storage import messages, raw_mails
 from mail.storage.tables import RAW_MAILS
+from mail.work_folder import WorkFolder
 from servicekit.database import Database
+from servicekit.errors import Failure
 from servicekit.events import claims
+from servicekit.events.inbox import describe
 from servicekit.events.outbox import publish
 from servicekit.ids import new_id
 from servicekit.telemetry import current_traceparent, log, span
@@ -41,7 +45,17 @@ LEASE = timedelta(seconds=10)
 FIRST_LIMITS = replace(Limits(), wall_seconds=2)
 FULL_LIMITS = Limits()
 
+# A full disk, a store that does not answer, a machine on which no parser starts.
+NO_FAULT_OF_THE_MAIL = (OSError, ObjectStoreError, RuntimeError)
+
 LOG = log("mail")
+
+
+class NotTried(Failure):
+    """Costs no attempt: what is away for an hour must not send an hour's mails into quarantine."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "NOT_TRIED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,7 @@ class Ingest:
         full_limits: Limits = FULL_LIMITS,
     ) -> None:
         self.database, self.files = database, files
+        self.work = WorkFolder()
         self.quick, self.patient = ParserPool(parsers, first_limits), ParserPool(1, full_limits)
         # Twice the children: while one parses a thread's mail, another thread writes the files of its own.
         self.threads = ThreadPoolExecutor(2 * parsers, thread_name_prefix="parse")
@@ -82,6 +97,7 @@ class Ingest:
         self.threads.shutdown()
         self.quick.close()
         self.patient.close()
+        self.work.close()
 
     def __enter__(self) -> Self:
         return self
@@ -137,11 +153,15 @@ def renewing(database: Database, rows: Sequence[Row[Any]]) -> AbstractContextMan
 
 
 def ready(ingest: Ingest, raw: Row[Any], parsers: ParserPool) -> Readied | Refused:
-    with span("mail parse", raw.traceparent, size=raw.size), TemporaryDirectory(prefix="guiche-mail-") as folder:
+    with span("mail parse", raw.traceparent, size=raw.size), ingest.work.folder() as folder:
         try:
             with ingest.files.on_disk(raw.file_key) as path:
-                parsed = parsers.parse(path, Path(folder))
+                parsed = parsers.parse(path, folder)
             return readied(ingest.files, raw, parsed)
+        except FileNotFoundError as error:
+            return Refused(raw, error)
+        except NO_FAULT_OF_THE_MAIL as error:
+            return Refused(raw, NotTried(describe(error)))
         except Exception as error:
             return Refused(raw, error)
 
