@@ -86,6 +86,16 @@ test("j and k move through the rows and Enter opens one", async () => {
   expect(await screen.findByTestId("ticket-protocol")).toBeTruthy();
 });
 
+test("j still moves after a click on whose tickets are shown", async () => {
+  const { user } = await openApp();
+  await row("Boleto vencido");
+  await user.click(screen.getByText("Só os meus"));
+  await waitFor(() => expect(screen.queryByText("Boleto vencido")).toBeNull());
+  await row("Entrega atrasada");
+  await user.keyboard("j");
+  await waitFor(() => expect(focusedRow()).toContain("Entrega atrasada"));
+});
+
 test("an empty queue says that all is done", async () => {
   await openApp({ seeds: [] });
   expect(await screen.findByText("Fila em dia")).toBeTruthy();

@@ -44,7 +44,8 @@ export function useListKeys(tickets: Ticket[], list: RefObject<HTMLElement | nul
 function stepOf(event: KeyboardEvent, list: HTMLElement | null): number {
   const target = event.target instanceof HTMLElement ? event.target : null;
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return 0;
-  if (target?.closest("input, textarea, select, [role=dialog], [role=menu], [role=radiogroup]")) return 0;
+  // A radio button takes no letters, and keeps the focus after a click on "only mine".
+  if (target?.closest("input:not([type=radio]), textarea, select, [role=dialog], [role=menu]")) return 0;
   if (event.key.startsWith("Arrow") && !list?.contains(target)) return 0;
   if (FORWARD.includes(event.key)) return 1;
   return BACKWARD.includes(event.key) ? -1 : 0;
