@@ -73,6 +73,7 @@ bench: install ## measure, each figure beside a limit taken in the same run
 install: .venv/.installed ## the Python environment in .venv
 
 .venv/.installed: requirements.lock pyproject.toml $(PACKAGES:%=%/pyproject.toml)
+	@echo "Installing the Python packages into .venv (only after a change)…"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@test -x $(UV) || $(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -o '^uv==[0-9.]*' requirements.lock)"
 	@$(UV) pip sync --quiet --require-hashes requirements.lock
@@ -92,11 +93,13 @@ web: web/dist/index.html ## the web app, built
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print 2>/dev/null)
 
 web/node_modules/.installed: web/package-lock.json | install
-	@$(BIN)/python -m localservers npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@echo "Installing the web app's packages (only after a change)…"
+	@$(BIN)/python -m localservers npm --prefix web ci --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
-	@$(BIN)/python -m localservers npm --prefix web run --silent build
+	@echo "Building the web app…"
+	@$(BIN)/python -m localservers npm --prefix web run --silent build -- --logLevel warn
 	@touch $@
 
 .PHONY: web-test
