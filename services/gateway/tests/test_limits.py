@@ -87,6 +87,8 @@ def test_an_address_and_an_attendant_have_limits_of_their_own(
         assert [ask("1.1.1.1", "a") for _ in range(3)] == [200, 200, 429]
         assert [ask("1.1.1.1", "b") for _ in range(4)] == [200, 200, 429, 429]
         assert ask("2.2.2.2", "c") == 200
+        stream = {"X-Forwarded-For": "3.3.3.3"} | world.headers("a")
+        assert client.get("/api/v1/events", headers=stream).json()["code"] == "TOO_MANY_REQUESTS"
         refused = client.get("/api/v1/me", headers=world.headers("c") | {"X-Forwarded-For": "1.1.1.1"})
         assert refused.json()["code"] == "TOO_MANY_REQUESTS"
         assert int(refused.headers["Retry-After"]) > 0

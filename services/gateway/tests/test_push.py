@@ -314,7 +314,7 @@ def test_a_thousand_idle_connections_cost_no_threads(
 ) -> None:
     attendant = str(uuid4())
     world.audience[attendant] = ["l:n1"]
-    with serving(settings_for(keys_folder, push_connections=1_000, **addresses)) as running:
+    with serving(settings_for(keys_folder, push_connections=1_000, attendant_rate=0, **addresses)) as running:
         url = httpx.URL(running.url)
         token = world.token(attendant)
 

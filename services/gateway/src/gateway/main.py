@@ -48,5 +48,5 @@ def build(settings: Settings, extra: Mapping[str, View] | None = None, beside: S
     flask = make_flask(gate, settings.web_dist, settings.downloads, extra or {})
     # Without a broker, in the all-in-one process, whoever delivers the events calls hub.publish.
     sources = [subscribed(settings.rabbitmq_url, hub)] if settings.rabbitmq_url else []
-    edge = Edge(settings, flask, Stream(hub, authenticator, peers["ticket"]), [*sources, *beside])
+    edge = Edge(settings, flask, Stream(hub, authenticator, limit, peers["ticket"]), [*sources, *beside])
     return App(edge, hub, peers)

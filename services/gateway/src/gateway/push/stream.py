@@ -11,6 +11,7 @@ from guiche.ticket.v1 import ticket_service_pb2, ticket_service_pb2_grpc
 from gateway.auth import CSRF_HEADER, Authenticator, SignedIn
 from gateway.decoder import read_query
 from gateway.gate import RECORD, Record
+from gateway.limits import Limiter
 from gateway.push.hub import Connection, Hub
 from servicekit.rpc.client import Peer
 
@@ -34,8 +35,8 @@ HEADERS = [
 
 
 class Stream:
-    def __init__(self, hub: Hub, authenticator: Authenticator, ticket: Peer) -> None:
-        self.hub, self.authenticator, self.ticket = hub, authenticator, ticket
+    def __init__(self, hub: Hub, authenticator: Authenticator, limit: Limiter, ticket: Peer) -> None:
+        self.hub, self.authenticator, self.limit, self.ticket = hub, authenticator, limit, ticket
         self.heartbeat = HEARTBEAT_SECONDS
         self.stub = ticket_service_pb2_grpc.TicketServiceStub(ticket.channel)
 
@@ -61,6 +62,7 @@ class Stream:
         signed_in = self.authenticator.signed_in(authorization, cookies, scope["method"], csrf)
         record: Record = scope[RECORD]
         record.attendant = signed_in.attendant.id
+        self.limit.take(signed_in.attendant.id)
         return signed_in
 
     def audience(self, signed_in: SignedIn) -> list[str]:
