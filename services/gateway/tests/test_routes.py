@@ -2,11 +2,13 @@
 
 from uuid import uuid4
 
+import grpc
 import httpx
 import pytest
 from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
 
 from gateway.testing import World
+from servicekit.errors import Failure
 
 UUID = "0197b000-0000-7000-8000-000000000001"
 
@@ -86,6 +88,22 @@ def test_a_body_reaches_the_service(client: httpx.Client, world: World) -> None:
     assert answer.status_code == 200
     asked = world.calls_of("StartTicket")[0].request
     assert (asked.etag, asked.request_id) == ("7", "r")
+
+
+class Away(Failure):
+    code = grpc.StatusCode.UNAVAILABLE
+
+
+def test_a_call_that_is_made_again_within_is_known_as_the_same(client: httpx.Client, world: World) -> None:
+    ticket = world.add_ticket()
+    world.failures["StartTicket"] = Away("killed after its commit")
+    for calls in (4, 8):
+        assert client.post(f"/api/v1/tickets/{ticket.id}:start", headers=world.headers()).status_code == 503
+        assert len(world.calls_of("StartTicket")) == calls
+    ids = [call.request.request_id for call in world.calls_of("StartTicket")]
+    assert all(ids)
+    assert len({*ids[:4]}) == len({*ids[4:]}) == 1
+    assert ids[0] != ids[4]
 
 
 def test_messages_and_files_are_out_of_sight_as_soon_as_their_ticket_is(client: httpx.Client, world: World) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from flask import Flask, Response, g, request
 from google.protobuf.message import Message
@@ -89,6 +90,9 @@ def read_headers(route: Route, message: Any) -> dict[str, str]:
             raise BadInput("Idempotency-Key must be 1 to 100 visible ASCII characters.", "Idempotency-Key")
         set_once(message, "request_id", value, "Idempotency-Key")
         places["request_id"] = "Idempotency-Key"
+    if route.takes("request_id") and not message.request_id:
+        # A call whose service is killed after its commit is made again by the channel: it must be known as the same.
+        message.request_id = str(uuid4())
     return places
 
 
