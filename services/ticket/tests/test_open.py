@@ -1,9 +1,11 @@
 """Opening tickets: once per message, with a protocol that nobody else has."""
 
+import threading
 import zoneinfo
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -12,11 +14,12 @@ from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2, ticket_service_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event, select, text
-from ticket_support import Calls, Clock, Company, opening
+from ticket_support import Calls, Clock, Company, opening, serving
 
 from servicekit.database import Database
 from servicekit.events.outbox import OUTBOX
 from servicekit.rpc.caller import Attendant
+from servicekit.tokens import Keys
 from ticket.domain import protocols
 
 
@@ -103,6 +106,38 @@ def test_many_openings_in_the_same_millisecond_get_different_protocols_of_that_d
         numbers = list(connection.scalars(text("SELECT protocol FROM tickets")))
     assert len(set(numbers)) == len(numbers) == len(ids) == 800
     assert all(len(number) == 17 and number.startswith("20260309") for number in numbers)
+
+
+class RestlessClock(Clock):
+    """Passes midnight of São Paulo while ten thousand tickets open, and is set back a second again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = datetime(2026, 3, 10, 2, 59, 58, tzinfo=UTC)
+        self.lock = threading.Lock()
+        self.looks = 0
+
+    def __call__(self) -> datetime:
+        with self.lock:
+            self.looks += 1
+            self.now += timedelta(milliseconds=60) - timedelta(seconds=1 if self.looks % 25 == 0 else 0)
+            return self.now
+
+
+def test_ten_thousand_by_eight_writers_over_midnight_and_with_a_clock_set_back_all_differ(
+    database: Database, company: Company, keys_of: Callable[[str], Keys]
+) -> None:
+    with serving(database, keys_of, RestlessClock()) as calls, ThreadPoolExecutor(8) as pool:
+        given_out = list(pool.map(lambda _: calls.open(company, company.n1, 100), range(100)))
+    with database.transaction() as connection:
+        opened = connection.execute(text("SELECT protocol, opened_at FROM tickets")).all()
+    assert len({ticket_id for batch in given_out for ticket_id in batch}) == 10_000
+    assert len({row.protocol for row in opened}) == len(opened) == 10_000
+    assert {row.protocol[:8] for row in opened} == {"20260309", "20260310"}
+    here = ZoneInfo("America/Sao_Paulo")
+    for row in opened:
+        assert len(row.protocol) == 17
+        assert row.protocol[:8] == f"{row.opened_at.astimezone(here):%Y%m%d}"
 
 
 @given(

@@ -19,7 +19,7 @@ EVERYONE = ("ana", "bruno", "davi", "fabio", "carla", "elisa", "vera", "stranger
 def everything(calls: Calls, company: Company, database: Database) -> list[dict[str, object]]:
     """A ticket in every live status, level, hand and visibility that can occur."""
     holders = [None, company.ana.id, company.fabio.id]
-    cases = [
+    cases: list[dict[str, object]] = [
         {"status": str(status), "level": level, "holder": holder, "released": released}
         for status, level, holder, released in product(
             LIVE, (company.n1, company.n2, company.money), holders, (False, True)

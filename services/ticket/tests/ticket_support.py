@@ -1,6 +1,7 @@
 """What the tests of the ticket service share: a company with its attendants, and the API as neighbours call it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -9,9 +10,13 @@ from guiche.common.v1 import reference_pb2
 from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2, ticket_service_pb2_grpc
 from sqlalchemy import Connection
 
+from servicekit.database import Database
 from servicekit.ids import new_id
 from servicekit.rpc.caller import Attendant
 from servicekit.rpc.client import Peer
+from servicekit.rpc.server import make_server
+from servicekit.tokens import Keys
+from ticket.api import TicketApi, add_to
 from ticket.storage import directory
 
 NOW = datetime(2026, 3, 9, 15, 4, 5, 678_000, tzinfo=UTC)
@@ -140,6 +145,20 @@ class Calls:
     def history(self, who: Attendant, ticket_id: str, **said: object) -> ticket_service_pb2.ListInteractionsResponse:
         request = ticket_service_pb2.ListInteractionsRequest(ticket_id=ticket_id, **said)  # type: ignore[arg-type]
         return self.gateway.call(self.stub.ListInteractions, request, who)
+
+
+@contextmanager
+def serving(database: Database, keys_of: Callable[[str], Keys], clock: Clock) -> Iterator[Calls]:
+    api = TicketApi(database, keys_of("ticket"), clock)
+    server, port = make_server(keys_of("ticket"), "127.0.0.1:0", [add_to(api)])
+    server.start()
+    peers = [Peer(keys_of(name), "ticket", f"127.0.0.1:{port}") for name in ("gateway", "routing")]
+    try:
+        yield Calls(*peers)
+    finally:
+        for peer in peers:
+            peer.close()
+        server.stop(grace=None).wait()
 
 
 def opening(company: Company, level: UUID, **said: object) -> ticket_service_pb2.TicketOpening:
