@@ -104,6 +104,22 @@ def test_other_departments_and_levels_see_nothing_of_it(system: System) -> None:
             assert (answer.status_code, answer.json()["code"]) == (404, "TICKET_NOT_FOUND")
 
 
+def test_what_a_colleague_starts_is_out_of_sight_at_once_by_every_route(system: System) -> None:
+    subject = f"Levado {uuid4().hex[:8]}"
+    mail = letter(subject)
+    mail.add_attachment(b"%PDF-1.4", maintype="application", subtype="pdf", filename="nota.pdf")
+    with system.client("ana") as ana, system.client("bruno") as bruno:
+        system.send(mail)
+        base = f"/tickets/{arrives(bruno, subject)['id']}"
+        attachment = bruno.get(f"{base}/messages").json()["messages"][0]["attachments"][0]["id"]
+        routes = [base, f"{base}/messages", f"{base}/interactions", f"{base}/attachments/{attachment}"]
+        assert [bruno.get(route).status_code for route in routes] == [200] * 4
+        assert ana.post(f"{base}:start").status_code == 200
+        assert {bruno.get(route).json()["code"] for route in routes} == {"TICKET_NOT_FOUND"}
+        assert subject not in {row["subject"] for row in all_tickets(bruno)}
+        assert [ana.get(route).status_code for route in routes] == [200] * 4
+
+
 def test_one_trace_leads_from_smtp_to_the_browsers(system: System, collector: Collector) -> None:
     subject = f"Rastro {uuid4().hex[:8]}"
     wanted = ("mail", "routing", "publisher", "ticket", "gateway")
