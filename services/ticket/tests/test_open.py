@@ -56,6 +56,14 @@ def test_the_protocol_is_the_local_date_and_time_of_opening(calls: Calls, compan
     assert calls.get(company.ana, ticket_id).protocol == "20260309120406678"
 
 
+def test_tickets_opened_together_are_numbered_by_the_milliseconds_after_each_other(
+    calls: Calls, company: Company
+) -> None:
+    answer = open_batch(calls, [opening(company, company.n1) for _ in range(50)])
+    numbers = sorted(ticket.protocol for ticket in answer.tickets)
+    assert numbers == [f"20260309120406{millisecond}" for millisecond in range(678, 728)]
+
+
 def test_the_same_message_opens_one_ticket_however_often_it_is_told(calls: Calls, company: Company) -> None:
     said = [opening(company, company.n1) for _ in range(3)]
     first = open_batch(calls, said)
@@ -143,11 +151,11 @@ def test_ten_thousand_by_eight_writers_over_midnight_and_with_a_clock_set_back_a
 @given(
     st.datetimes(datetime(2020, 1, 1), datetime(2100, 1, 1)),  # hypothesis wants naive bounds
     st.sampled_from(["America/Sao_Paulo", "America/Manaus", "America/Noronha", "UTC"]),
-    st.integers(0, 9),
+    st.integers(0, 1000),
 )
-def test_any_attempt_gives_17_digits_under_the_local_date(moment: datetime, zone: str, attempt: int) -> None:
+def test_any_candidate_has_17_digits_under_the_local_date(moment: datetime, zone: str, later_ms: int) -> None:
     now = moment.replace(tzinfo=UTC)
-    number = protocols.candidate(now, zone, attempt)
+    number = protocols.candidate(now, zone, later_ms)
     assert len(number) == 17
     assert number.isdigit()
     assert number[:8] == f"{now.astimezone(ZoneInfo(zone)):%Y%m%d}"

@@ -69,7 +69,7 @@ export const ptBR = {
     countsFailed: "Não foi possível carregar os totais.",
   },
   sideStatus: {
-    CREATED_OR_OPEN: "Criados ou abertos",
+    CREATED_OR_OPEN: "Abertos",
     STARTED: "Iniciados",
     PENDING: "Aguardando resposta",
     ANSWERED: "Respondidos",

@@ -1,8 +1,9 @@
 """One function per verb: load, decide, save. They take the connection of a transaction that somebody else commits."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -102,32 +103,25 @@ class Opening:
     traceparent: str
 
 
-# Enough for any burst: from the fourth on, numbers are drawn from 760 million a day.
+# Enough for any burst: after 300 candidates, numbers are drawn from 760 million a day.
 PROTOCOL_ATTEMPTS = 10
 
 
 def reserve_protocols(connection: Connection, openings: Sequence[Opening], now: datetime) -> dict[UUID, str]:
     """A number for each opening, by message id. For a short transaction of its own: no number waits for a ticket."""
     zones = directory.time_zones(connection, {opening.organization_id for opening in openings})
+    # Each candidate names another millisecond, so that those of a batch are apart from the start.
+    later_ms = count()
     given: dict[UUID, str] = {}
-    for attempt in range(PROTOCOL_ATTEMPTS):
-        wanted = candidates([o for o in openings if o.message_id not in given], zones, now, attempt)
-        if not wanted:
+    for _ in range(PROTOCOL_ATTEMPTS):
+        missing = [opening for opening in openings if opening.message_id not in given]
+        if not missing:
             break
+        wanted = {protocols.candidate(now, zones[o.organization_id], next(later_ms)): o for o in missing}
         rows = [{"number": number, "organization_id": o.organization_id} for number, o in sorted(wanted.items())]
         taken = tickets.reserve_protocols(connection, rows)
         given.update({opening.message_id: number for number, opening in wanted.items() if number in taken})
     return given
-
-
-def candidates(
-    openings: Iterable[Opening], zones: Mapping[UUID, str], now: datetime, attempt: int
-) -> dict[str, Opening]:
-    """One number each, no two alike: those that would collide within the batch try again in the next round."""
-    wanted: dict[str, Opening] = {}
-    for opening in openings:
-        wanted.setdefault(protocols.candidate(now, zones[opening.organization_id], attempt), opening)
-    return wanted
 
 
 def open_tickets(
