@@ -113,6 +113,8 @@ test("only addresses of this application are returned to", () => {
     "https://attacker.example/",
     "//attacker.example",
     "/\\attacker.example",
+    "/\t/attacker.example",
+    "/\n\\attacker.example",
     "javascript:alert(1)",
   ]) {
     expect(wantedAddress(`?next=${encodeURIComponent(address)}`)).toBe("/");

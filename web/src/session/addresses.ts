@@ -1,7 +1,8 @@
 /** Where to return after signing in; only addresses of this application. */
 export function wantedAddress(search: string): string {
   const next = new URLSearchParams(search).get("next") ?? "/";
-  return /^\/(?![/\\])/.test(next) ? next : "/";
+  // Browsers drop tabs and line breaks from addresses, and read "/\t/attacker.example" as "//attacker.example".
+  return /^\/(?![/\\])[^\t\n\r]*$/.test(next) ? next : "/";
 }
 
 export function signInAddress(pathname: string, search: string): string {
