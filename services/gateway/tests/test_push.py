@@ -251,6 +251,18 @@ def test_the_delay_from_change_to_push_is_measured(gateway: Running, listen: Lis
         assert 2 <= measured("sum") - total < 30
 
 
+def test_what_breaks_before_a_stream_begins_is_an_internal_error_and_says_no_more(
+    gateway: Running, client: httpx.Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> list[str]:
+        raise RuntimeError("secret text")
+
+    monkeypatch.setattr(gateway.app.asgi.stream, "audience", broken)
+    answer = client.get("/api/v1/events", headers=world.headers())
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert "secret" not in answer.text
+
+
 def test_events_nobody_is_told_of_are_passed_over(gateway: Running) -> None:
     number = gateway.app.hub.number
     gateway.app.hub.publish("guiche.mail.v1.MessageReceived", b"\xff", "")

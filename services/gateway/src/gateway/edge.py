@@ -82,6 +82,12 @@ class Edge:
                 await self.dispatch(scope, receive, counted)
             except Failure as failure:
                 await answer(counted, problems.of_failure(failure))
+            except Exception:
+                if record.status:
+                    # The answer has begun: breaking it off is all that can still be told.
+                    raise
+                log("gateway").exception("request_failed")
+                await answer(counted, problems.INTERNAL)
             finally:
                 self.report(record, time.perf_counter() - began, current)
 
