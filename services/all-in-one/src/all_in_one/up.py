@@ -35,7 +35,10 @@ PROCESSES = (
 )
 FIRST_WATCH_PORT = 9101
 # One that dies again and again is given time, else it keeps the machine from those that work.
+FIRST_REST = 0.2
 LONGEST_REST = 10.0
+# One that ran so long did not die of its start.
+SOUND_SECONDS = 30.0
 END_SECONDS = 20.0
 
 
@@ -48,22 +51,33 @@ class Child:
     environment: dict[str, str]
     log: Path
     process: subprocess.Popen[bytes] = field(init=False)
-    rest: float = 0.2
+    rest: float = FIRST_REST
     due: float = 0.0
+    began: float = 0.0
 
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(self.command, env=self.environment, stdout=log, stderr=log)  # noqa: S603  # ours
-        self.due = 0.0
+        self.due, self.began = 0.0, time.monotonic()
 
     def look_after(self) -> None:
         if self.process.poll() is None:
             return
         if not self.due:
-            self.due = time.monotonic() + self.rest
-            self.rest = min(self.rest * 2, LONGEST_REST)
+            if time.monotonic() - self.began > SOUND_SECONDS:
+                self.rest = FIRST_REST
+            self.put_off()
         elif time.monotonic() >= self.due:
-            self.start()
+            try:
+                self.start()
+            except OSError as error:
+                # No memory or no room for one process is no reason to end the others.
+                print(f"{self.name} cannot be started: {error}", file=sys.stderr)  # noqa: T201  # up.log
+                self.put_off()
+
+    def put_off(self) -> None:
+        self.due = time.monotonic() + self.rest
+        self.rest = min(self.rest * 2, LONGEST_REST)
 
 
 def up(data: Path, stop: threading.Event) -> None:
