@@ -1,7 +1,10 @@
+import { QueryClient } from "@tanstack/react-query";
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { meOf } from "../mock/data";
 import { problem } from "../mock/world";
+import { applier } from "@/push/use-push";
+import { ticketKeys } from "@/queue/keys";
 import { FakeEventSource, latestEventSource, openApp } from "./app";
 
 const row = (subject: string) => screen.findByText(subject);
@@ -134,6 +137,25 @@ test("after a gap in the stream everything is fetched again, and a long one is t
   source.reconnect();
   await row("Chegou no intervalo");
   await waitFor(() => expect(screen.queryByTestId("reconnecting")).toBeNull());
+});
+
+test("a stream that begins has the queue read again, and one taken over from another tab everything", async () => {
+  const list = ticketKeys.list({});
+  const messages = ticketKeys.messages("1");
+  const client = new QueryClient();
+  const stale = (key: readonly unknown[]) => client.getQueryState(key)?.isInvalidated;
+  client.setQueryData(list, "read before the stream stood");
+  client.setQueryData(ticketKeys.one("1"), "the same");
+  client.setQueryData(messages, "the same");
+  const apply = applier(client);
+  apply({ type: "connected" });
+  await waitFor(() => expect(stale(list)).toBe(true));
+  expect(stale(ticketKeys.one("1"))).toBe(true);
+  expect(stale(messages)).toBe(false);
+  const joined = applier(client);
+  joined({ type: "standing" });
+  joined({ type: "connected" });
+  await waitFor(() => expect(stale(messages)).toBe(true));
 });
 
 test("a stream refused because the session needs renewing is renewed and opened again", async () => {

@@ -44,7 +44,7 @@ export function PushProvider({ children }: { children: ReactNode }) {
 /** Turns push messages into refetches, few of them. */
 export function applier(queryClient: QueryClient): (message: PushMessage) => void {
   const changed = new Set<string>();
-  let wasConnected = false;
+  let standing = false;
 
   const refetchTickets = coalesced(async () => {
     const ids = [...changed];
@@ -55,6 +55,10 @@ export function applier(queryClient: QueryClient): (message: PushMessage) => voi
     ]);
   }, 250);
   const refetchCounts = coalesced(() => queryClient.invalidateQueries({ queryKey: ticketKeys.counts }), 150);
+  const refetchShown = coalesced(async () => {
+    const keys = [ticketKeys.lists, ticketKeys.counts, ticketKeys.ones];
+    await Promise.all(keys.map((queryKey) => queryClient.invalidateQueries({ queryKey })));
+  }, 50);
   const refetchAll = coalesced(() => queryClient.invalidateQueries(), 50);
 
   return (message) => {
@@ -70,10 +74,14 @@ export function applier(queryClient: QueryClient): (message: PushMessage) => voi
       case "resync":
         refetchAll();
         break;
+      case "standing":
+        standing = true;
+        break;
       case "connected":
-        // What happened while nobody listened was not told to this page.
-        if (wasConnected) refetchAll();
-        wasConnected = true;
+        // What happened while nobody listened was not told to this page; on its first stream, since it read what it shows.
+        if (standing) refetchAll();
+        else refetchShown();
+        standing = true;
         break;
     }
   };
