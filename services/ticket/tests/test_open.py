@@ -64,6 +64,16 @@ def test_tickets_opened_together_are_numbered_by_the_milliseconds_after_each_oth
     assert numbers == [f"20260309120406{millisecond}" for millisecond in range(678, 728)]
 
 
+def test_one_that_opens_amid_the_milliseconds_of_a_great_batch_finds_a_number_too(
+    calls: Calls, company: Company, clock: Clock
+) -> None:
+    clock.stand()
+    batch = {ticket_id for _ in range(2) for ticket_id in calls.open(company, company.n1, 100)}
+    (late,) = calls.open(company, company.n1)
+    assert late not in batch
+    assert calls.get(company.ana, late).protocol.startswith("20260309")
+
+
 def test_the_same_message_opens_one_ticket_however_often_it_is_told(calls: Calls, company: Company) -> None:
     said = [opening(company, company.n1) for _ in range(3)]
     first = open_batch(calls, said)
