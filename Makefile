@@ -33,7 +33,7 @@ down: ## stop what `make up` started
 test: install ## everything that must hold: lint, types, contracts, unit, events, web, end to end
 	@$(MAKE) --no-print-directory lint types contracts
 	@$(BIN)/python -m localservers install
-	@$(MAKE) --no-print-directory web-test web
+	@$(MAKE) --no-print-directory web-test web-browser-test web
 	$(BIN)/pytest -q -n 2 --dist loadfile libs services
 	$(BIN)/pytest -q tests
 
@@ -106,6 +106,11 @@ web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
 web-test: web/node_modules/.installed ## lint, types and tests of the web app
 	@for step in api:check lint typecheck test; do $(BIN)/python -m localservers npm --prefix web run --silent $$step || exit 1; done
 
+.PHONY: web-browser-test
+web-browser-test: web/node_modules/.installed ## the pages of the web app in Chromium
+	@GUICHE_CHROMIUM="$$($(BIN)/python -c 'from localservers import browser; print(browser.chromium())')" \
+		$(BIN)/python -m localservers npm --prefix web run --silent test:browser
+
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*##"} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*##/ {printf "  make %-18s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
