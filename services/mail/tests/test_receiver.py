@@ -111,6 +111,15 @@ def test_an_unknown_mailbox_is_refused(receiving, account, rows, address):
     assert rows(RAW_MAILS) == []
 
 
+@pytest.mark.parametrize("address", [b"a\0b@demo.guiche", b"\xff\xfe@demo.guiche"], ids=["NUL", "no UTF-8"])
+def test_an_address_no_mailbox_can_have_is_unknown_for_good(receiving, address):
+    with receiving().connect() as client:
+        client.ehlo()
+        client.docmd("MAIL FROM:<a@b>")
+        client.sock.sendall(b"RCPT TO:<" + address + b">\r\n")
+        assert client.getreply()[0] == 550
+
+
 def test_a_mail_over_the_size_is_refused_before_or_after_its_data(receiving, account, rows):
     server = receiving(smtp_max_size=100_000)
     with server.connect() as client:

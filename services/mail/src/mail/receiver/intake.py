@@ -84,7 +84,7 @@ class Intake:
     def look_up(self, address: str) -> Account | None:
         """The mailbox of this very address, else the one before its plus."""
         exact, base = normal_address(address), base_address(address)
-        if "\0" in exact:
+        if exact != printable(exact):
             return None
         with self.database.transaction() as connection:
             found = {account.address: account for account in accounts.find(connection, [exact, base])}
