@@ -12,10 +12,10 @@ import pytest
 from e2e_support import Browser, Collector, System
 from playwright.sync_api import sync_playwright
 
-from all_in_one.environment import free_ports
+from all_in_one.environment import free_ports, free_range
+from all_in_one.up import PROCESSES
 from localservers.browser import chromium
-from localservers.postgres import Postgres
-from localservers.rabbitmq import RabbitMQ
+from localservers.rabbitmq import RabbitMQ, rabbitmq
 from servicekit.testing import eventually
 
 CHROMIUM = [
@@ -36,16 +36,23 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> Iterator[System]:
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """Of the system, in the tests' hands, so that they can take it away."""
+    with rabbitmq(tmp_path_factory.mktemp("broker")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory, collector: Collector, broker: RabbitMQ) -> Iterator[System]:
     data = tmp_path_factory.mktemp("guiche")
-    port, smtp_port, *_ = free_ports(2)
-    (first_watch,) = free_ports(1)
+    port, smtp_port = free_ports(2)
     environment = {
         **os.environ,
         "GUICHE_DATA": str(data),
         "GUICHE_PORT": str(port),
         "GUICHE_SMTP_PORT": str(smtp_port),
-        "GUICHE_FIRST_WATCH_PORT": str(first_watch),
+        "GUICHE_FIRST_WATCH_PORT": str(free_range(len(PROCESSES))),
+        "GUICHE_RABBITMQ_URL": broker.url,
         "GUICHE_OTLP_ENDPOINT": collector.address,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }
@@ -79,6 +86,3 @@ def browser(chromium_browser: object, system: System) -> Iterator[Browser]:
     opened = Browser(chromium_browser, system)
     yield opened
     opened.close()
-
-
-__all__ = ["Postgres", "RabbitMQ"]

@@ -4,6 +4,7 @@ import gzip
 import json
 import smtplib
 import threading
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +15,11 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import pika
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from playwright.sync_api import Page
 
+from localservers.rabbitmq import RabbitMQ
 from servicekit.testing import eventually
 
 PASSWORD = "guiche"
@@ -48,6 +51,15 @@ class System:
         raw = mail if isinstance(mail, bytes) else mail.as_bytes()
         with smtplib.SMTP("127.0.0.1", self.told["smtpPort"], timeout=60) as smtp:
             smtp.sendmail(sender, [to], raw)
+
+    def measured(self, metric: str, processes: Iterable[str]) -> float:
+        """The sum of a metric over processes; each must have it."""
+        total = 0.0
+        for process in processes:
+            text = httpx.get(f"http://127.0.0.1:{self.told['processes'][process]['watch']}/metrics").text
+            samples = [line for line in text.splitlines() if line.startswith(metric)]
+            total += sum(float(line.rsplit(" ", 1)[1]) for line in samples)
+        return total
 
     def pids(self, name: str) -> list[int]:
         """The process as it is now, its main one first: the supervisor starts one anew that was killed."""
@@ -98,6 +110,40 @@ def about(client: httpx.Client, subject: str) -> list[dict[str, Any]]:
 
 def arrives(client: httpx.Client, subject: str, seconds: float = 20) -> dict[str, Any]:
     return eventually(lambda: about(client, subject), seconds)[0]
+
+
+class Customers(threading.Thread):
+    """Write mail after mail, each until it is accepted, as any sending server does."""
+
+    def __init__(self, system: System, mark: str, count: int) -> None:
+        super().__init__()
+        self.system, self.mark, self.count = system, mark, count
+        self.accepted: list[str] = []
+
+    def run(self) -> None:
+        for number in range(self.count):
+            subject = f"{self.mark} {number}"
+            mail = letter(subject).as_bytes()
+            while subject not in self.accepted:
+                try:
+                    self.system.send(mail)
+                    self.accepted.append(subject)
+                except (OSError, smtplib.SMTPException):
+                    threading.Event().wait(0.05)
+
+
+def tickets_of(system: System, mark: str) -> Counter[str]:
+    """How many tickets each subject of a mark has; none while the gateway or a service is still on its way back."""
+    try:
+        with system.client("ana") as ana:
+            return Counter(row["subject"] for row in all_tickets(ana) if row["subject"].startswith(mark))
+    except (httpx.HTTPError, AssertionError):
+        return Counter()
+
+
+def dead_letters(broker: RabbitMQ) -> int:
+    with pika.BlockingConnection(pika.URLParameters(broker.url)) as connection:
+        return connection.channel().queue_declare("guiche.dead", passive=True).method.message_count
 
 
 class Browser:

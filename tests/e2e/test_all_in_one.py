@@ -8,10 +8,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
-from e2e_support import System, all_tickets, arrives
+from e2e_support import Customers, System, all_tickets, arrives, tickets_of
 
 from all_in_one.demo.mails import LETTERS, SAMPLE
 from all_in_one.environment import free_ports
@@ -99,6 +100,24 @@ def mentions(data: Path) -> list[str]:
         if str(data) in text:
             found.append(text)
     return found
+
+
+@pytest.mark.timeout(300)
+def test_of_two_hundred_mails_all_that_were_accepted_are_one_ticket_after_a_kill(
+    tmp_path: Path, ports: tuple[int, int]
+) -> None:
+    mark = f"Queda {uuid4().hex[:8]}"
+    with running(tmp_path, ports) as (system, process):
+        customers = Customers(system, mark, 200)
+        customers.start()
+        eventually(lambda: len(customers.accepted) >= 100, seconds=60)
+        process.kill()
+        process.wait()
+    with running(tmp_path, ports) as (system, _):
+        customers.join(timeout=120)
+        assert len(customers.accepted) == 200
+        eventually(lambda: len(tickets_of(system, mark)) == 200, seconds=90)
+        assert set(tickets_of(system, mark).values()) == {1}
 
 
 def test_a_port_that_is_taken_is_said_before_anything_is_started(tmp_path: Path, system: System) -> None:

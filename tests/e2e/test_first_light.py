@@ -90,6 +90,26 @@ def race(clients: list[httpx.Client], ticket_id: str) -> list[tuple[int, dict]]:
         return list(pool.map(press, range(12)))
 
 
+def test_another_level_of_the_same_department_sees_nothing_of_it(system: System) -> None:
+    subject = f"Do suporte {uuid4().hex[:8]}"
+    with system.client("fabio") as fabio, system.client("ana") as ana, ana.stream("GET", "/events") as stream:
+        lines = stream.iter_lines()
+        next(lines)
+        total = ana.get("/tickets:counts").json()["total"]
+        system.send(letter(subject), to="suporte@demo.guiche")
+        ticket = arrives(fabio, subject)
+        seen = f"Da fila dela {uuid4().hex[:8]}"
+        system.send(letter(seen))
+        mine = arrives(ana, seen)
+        told = next(line for line in lines if line.startswith("data:") and "ticketId" in line)
+        assert mine["id"] in told
+        assert ticket["id"] not in {row["id"] for row in all_tickets(ana, levelId=ticket["level"]["id"])}
+        assert ana.get("/tickets:counts").json()["total"] == total + 1
+        for path in ("", "/messages", "/interactions", f"/attachments/{ticket['id']}"):
+            assert ana.get(f"/tickets/{ticket['id']}{path}").status_code == 404
+        assert ana.post(f"/tickets/{ticket['id']}:start").status_code == 404
+
+
 def test_other_departments_and_levels_see_nothing_of_it(system: System) -> None:
     subject = f"Sigilo {uuid4().hex[:8]}"
     with system.client("ana") as ana, system.client("davi") as davi, system.client("elisa") as elisa:

@@ -2,15 +2,14 @@
 
 import os
 import signal
-import smtplib
 import threading
-from collections import Counter
 from uuid import uuid4
 
 import pytest
-from e2e_support import Browser, System, all_tickets, letter
+from e2e_support import Browser, Customers, System, dead_letters, letter, tickets_of
 from playwright.sync_api import expect
 
+from localservers.rabbitmq import RabbitMQ
 from servicekit.testing import eventually
 
 # Every process of the way in, and those that answer.
@@ -25,26 +24,7 @@ VICTIMS = [
     "ticket-worker",
     "gateway",
 ]
-
-
-class Customers(threading.Thread):
-    """Write mail after mail, each until it is accepted, as any sending server does."""
-
-    def __init__(self, system: System, mark: str, count: int) -> None:
-        super().__init__()
-        self.system, self.mark, self.count = system, mark, count
-        self.accepted: list[str] = []
-
-    def run(self) -> None:
-        for number in range(self.count):
-            subject = f"{self.mark} {number}"
-            mail = letter(subject).as_bytes()
-            while subject not in self.accepted:
-                try:
-                    self.system.send(mail)
-                    self.accepted.append(subject)
-                except (OSError, smtplib.SMTPException):
-                    threading.Event().wait(0.05)
+WORKERS = ["mail-receiver", "mail-ingest", "mail-worker", "routing-worker", "publisher-worker", "ticket-worker"]
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
@@ -60,16 +40,38 @@ def test_every_accepted_mail_is_one_ticket_whoever_is_killed(system: System, vic
     customers.join(timeout=90)
     assert len(customers.accepted) == 60
 
-    def tickets() -> Counter[str]:
-        try:
-            with system.client("ana") as ana:
-                return Counter(row["subject"] for row in all_tickets(ana) if row["subject"].startswith(mark))
-        except Exception:
-            # The gateway or a service may still be on its way back.
-            return Counter()
+    eventually(lambda: len(tickets_of(system, mark)) == 60, seconds=90)
+    assert set(tickets_of(system, mark).values()) == {1}
 
-    eventually(lambda: len(tickets()) == 60, seconds=90)
-    assert set(tickets().values()) == {1}
+
+@pytest.mark.timeout(600)
+def test_two_hundred_mails_drain_though_the_broker_restarts_the_ticket_service_stands_still_and_all_workers_die(
+    system: System, broker: RabbitMQ
+) -> None:
+    mark = f"Tudo {uuid4().hex[:8]}"
+    customers = Customers(system, mark, 200)
+    customers.start()
+    eventually(lambda: len(customers.accepted) >= 40, seconds=60)
+    broker.stop()
+    broker.start()
+    for worker in WORKERS:
+        wanted = len(customers.accepted) + 5
+        eventually(lambda wanted=wanted: len(customers.accepted) >= wanted or not customers.is_alive(), seconds=60)
+        os.kill(eventually(lambda worker=worker: system.pids(worker))[0], signal.SIGKILL)
+    standing = [*system.pids("ticket-api"), *system.pids("ticket-worker")]
+    for pid in standing:
+        os.kill(pid, signal.SIGSTOP)
+    # The minute is what is tried here: longer than every deadline and lease on the way.
+    threading.Event().wait(60)
+    for pid in standing:
+        os.kill(pid, signal.SIGCONT)
+    customers.join(timeout=120)
+    assert len(customers.accepted) == 200
+    eventually(lambda: len(tickets_of(system, mark)) == 200, seconds=180)
+    assert set(tickets_of(system, mark).values()) == {1}
+    assert system.measured("guiche_inbox_failed_rows", WORKERS) == 0
+    assert system.measured('guiche_occurrences{state="failed"}', ["routing-worker"]) == 0
+    assert dead_letters(broker) == 0
 
 
 def test_an_open_page_catches_up_by_itself_after_the_gateway_was_killed(system: System, browser: Browser) -> None:

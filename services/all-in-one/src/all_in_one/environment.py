@@ -60,3 +60,16 @@ def free_ports(count: int) -> list[int]:
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
         return [probe.getsockname()[1] for probe in probes]
+
+
+def free_range(count: int) -> int:
+    """The first of so many ports in a row that were free a moment ago."""
+    while True:
+        (first,) = free_ports(1)
+        if first + count < 65536 and all(is_free(port) for port in range(first, first + count)):
+            return first
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
