@@ -2,7 +2,7 @@ import pytest
 
 from mail.parsing.addresses import parse_addresses
 from mail.parsing.charsets import decode
-from mail.parsing.headers import decode_words
+from mail.parsing.headers import decode_words, plain
 from mail.parsing.model import Address
 
 
@@ -68,3 +68,7 @@ def test_encoded_words_become_text(value: str, text: str) -> None:
 )
 def test_charsets_are_taken_as_senders_mean_them(charset: str, data: bytes, text: str) -> None:
     assert decode(data, charset, set()) == text
+
+
+def test_nobody_turns_the_direction_of_a_subject() -> None:
+    assert plain("Boleto \u202exe.fdp") == "Boleto  xe.fdp"

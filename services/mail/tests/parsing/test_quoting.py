@@ -66,3 +66,8 @@ def test_long_text_is_cut_between_words() -> None:
 )
 def test_no_history_makes_it_slow(killer: str) -> None:
     assert len(snippet(killer)) <= 201
+
+
+def test_composed_emoji_stay_whole() -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    assert snippet(f"Somos {family}") == f"Somos {family}"

@@ -17,17 +17,18 @@ from routing.domain.occurrences import Place
 from routing.handlers.occurrences import CHANNEL
 from routing.neighbours import Neighbours
 from routing.storage import occurrences as storage
-from routing.storage import sessions
+from routing.storage import sessions, tables
 from routing.storage.occurrences import Claimed, Routed
 from servicekit.database import Database, hear
 from servicekit.errors import Failure
+from servicekit.events import claims
 from servicekit.events.inbox import AWAY, describe
 from servicekit.events.trouble import Trouble
 from servicekit.telemetry import current_trace_id, log, span
 
 BATCH = 50
-# Longer than two calls may take; after it another worker begins anew what this one did not settle.
-LEASE = timedelta(seconds=60)
+# Renewed while a batch is worked on; after it another worker begins anew what a dead one did not settle.
+LEASE = timedelta(seconds=10)
 # For trying a refused batch one by one; what is left then waits for its next turn.
 ONE_BY_ONE_SECONDS = 30.0
 # An occurrence that alone takes a neighbour too long comes back after this, alone.
@@ -91,7 +92,8 @@ def route_due(database: Database, neighbours: Neighbours, lease: timedelta = LEA
         if not batch:
             return 0, None
         places = storage.places(connection, {account_of(claimed) for claimed in batch})
-    outcomes = route_all(neighbours, batch, places)
+    with claims.renewing(database, tables.OCCURRENCES, [claimed.occurrence.id for claimed in batch], lease):
+        outcomes = route_all(neighbours, batch, places)
     with database.transaction() as connection:
         storage.settle(connection, [outcome for outcome in outcomes if isinstance(outcome, Routed)])
         for claimed, outcome in zip(batch, outcomes, strict=True):

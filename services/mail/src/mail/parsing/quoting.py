@@ -24,7 +24,8 @@ _OTHER_FIELD = re.compile(
 )
 _SUBJECT_ECHO = re.compile(r"(res|enc|re|fwd?)\s?:\s", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
-_HIDDEN = re.compile("[\u00ad\u034f\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+# The zero-width joiner stays: it holds composed emoji together.
+_HIDDEN = re.compile("[\u00ad\u034f\u061c\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 
 
 def snippet(text: str) -> str:
