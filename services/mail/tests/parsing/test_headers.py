@@ -71,4 +71,4 @@ def test_charsets_are_taken_as_senders_mean_them(charset: str, data: bytes, text
 
 
 def test_nobody_turns_the_direction_of_a_subject() -> None:
-    assert plain("Boleto \u202exe.fdp") == "Boleto  xe.fdp"
+    assert plain("Boleto \u202exe.fdp") == "Boleto xe.fdp"

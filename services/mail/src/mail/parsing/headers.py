@@ -16,8 +16,9 @@ _LINE = re.compile(rb"[^\n]*+\n?")
 _FOLD = re.compile(r"\r?\n[ \t]*|\r")
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([QqBb])\?((?:[^?]|\?(?!=))*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)[ \t]+(?==\?[^?\s]{1,60}\?[QqBb]\?)")
-# Also what turns the direction of writing, by which a sender could make a subject or name read as another.
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]+")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+# What turns the direction of writing, by which a sender could make a subject or name read as another.
+_TURNING = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TEXT_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -128,7 +129,7 @@ def lenient_base64(data: bytes | memoryview) -> bytes:
 
 def plain(text: str) -> str:
     """One line without control characters and lone surrogates."""
-    return _SURROGATE.sub("\ufffd", _CONTROL.sub(" ", text))
+    return _SURROGATE.sub("\ufffd", _CONTROL.sub(" ", _TURNING.sub("", text)))
 
 
 def plain_lines(text: str) -> str:
