@@ -94,7 +94,7 @@ WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist 
 
 web/node_modules/.installed: web/package-lock.json | install
 	@echo "Installing the web app's packages (only after a change)…"
-	@$(BIN)/python -m localservers npm --prefix web ci --no-audit --no-fund --loglevel=error >/dev/null
+	@$(BIN)/python -m localservers npm --prefix web ci --no-progress --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)

@@ -19,7 +19,8 @@ Response = TypeVar("Response", covariant=True)
 TOKEN_SECONDS = 60
 # A token is used for half its life, so that it never expires on the way.
 REUSE_SECONDS = 30
-# UNAVAILABLE alone: the call has not reached a handler. Everything else may have had its effect.
+# UNAVAILABLE alone. Even then a handler may have run (its server died after the commit), so every method that changes
+# something must know a call that is made again, by its message id or request_id.
 SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
