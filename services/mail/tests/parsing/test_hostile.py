@@ -186,7 +186,7 @@ def test_names_of_files_are_only_for_display(parse: Parse, tmp_path: Path) -> No
     names = [
         (b'filename="../../etc/passwd"', "_.._etc_passwd"),
         (b'filename="C:\\\\windows\\\\a.exe"', "C_windows_a.exe"),
-        (b"filename*=utf-8''fatura%E2%80%AEfdp.exe", "fatura_fdp.exe"),
+        (b"filename*=utf-8''fatura%E2%80%AEfdp.exe", "faturafdp.exe"),
         (b'filename="a\x00b\x07.txt"', "a b .txt"),
         (b"filename*0*=utf-8''rela%C3%A7; filename*1=ao; filename*2=.pdf", "relaçao.pdf"),
         (b'filename="=?utf-8?q?relat=C3=B3rio?= final.pdf"', "relatório final.pdf"),

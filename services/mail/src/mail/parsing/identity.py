@@ -25,11 +25,15 @@ _TRACE = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 
+# A mail that begins with an empty line has no header; a hop that adds one leaves the line where it is.
+_BLANK = re.compile(rb"\r?\n")
+
 
 def content_hash(raw: bytes) -> bytes:
     """SHA-256 of the mail without its trace headers, with LF line ends and without line ends at its end: SMTP and
     IMAP deliver the same mail with different ones."""
-    end = 0 if raw.startswith((b"\n", b"\r\n")) else after_blank_line(raw, 0, len(raw))
+    blank = _BLANK.match(raw)
+    end = blank.end() if blank else after_blank_line(raw, 0, len(raw))
     traced = min(end, _TRACED)
     header = _TRACE.sub(b"", _with_lf(raw[:traced])) + _with_lf(raw[traced:end])
     digest = hashlib.sha256(header.strip(b"\r\n"))
