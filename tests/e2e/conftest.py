@@ -67,6 +67,12 @@ def system(tmp_path_factory: pytest.TempPathFactory, collector: Collector, broke
         supervisor.wait(timeout=60)
 
 
+@pytest.fixture(autouse=True)
+def answering(system: System) -> None:
+    """A test may leave killed processes behind, whose successors are still on their way."""
+    eventually(system.answers, seconds=60)
+
+
 def started(data: Path, supervisor: "subprocess.Popen[bytes]") -> dict[str, object] | None:
     assert supervisor.poll() is None, (data / "up.log").read_text()[-4000:]
     file = data / "up.json"

@@ -52,6 +52,15 @@ class System:
         with smtplib.SMTP("127.0.0.1", self.told["smtpPort"], timeout=60) as smtp:
             smtp.sendmail(sender, [to], raw)
 
+    def answers(self) -> bool:
+        """Whether all processes are there again."""
+        ports = [process["watch"] for process in self.told["processes"].values()]
+        try:
+            ready = all(httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200 for port in ports)
+            return ready and httpx.get(f"{self.base}/livez").status_code == 200
+        except httpx.HTTPError:
+            return False
+
     def measured(self, metric: str, processes: Iterable[str]) -> float:
         """The sum of a metric over processes; each must have it."""
         total = 0.0

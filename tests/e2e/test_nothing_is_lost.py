@@ -92,3 +92,4 @@ def test_a_killed_gateway_leaves_no_worker_behind(system: System) -> None:
     before = system.pids("gateway")
     os.kill(main, signal.SIGKILL)
     eventually(lambda: not set(system.pids("gateway")) & set(before), seconds=20)
+    eventually(system.answers, seconds=60)
