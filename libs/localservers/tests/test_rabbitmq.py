@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pika
@@ -61,6 +62,13 @@ def test_virtual_hosts_are_apart_and_may_have_any_name(rabbitmq_server: RabbitMQ
     assert take(one) == b"mine"
     for name in ('a/b ç"\\', "b"):
         rabbitmq_server.delete_vhost(name)
+
+
+def test_several_may_give_it_orders_at_once(rabbitmq_server: RabbitMQ) -> None:
+    names = [f"at once {number}" for number in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(rabbitmq_server.vhost, names))
+        list(pool.map(rabbitmq_server.delete_vhost, names))
 
 
 def test_each_test_has_a_virtual_host(amqp_url: str) -> None:

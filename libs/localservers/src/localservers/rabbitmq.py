@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
 
 from localservers import packages
 from localservers.processes import ServerFailed, dying_with_guard, free_port, guarded, locked, wait_until
@@ -75,7 +76,8 @@ class RabbitMQ:
     def evaluate(self, expression: str) -> None:
         """Let the broker evaluate an Erlang expression that must yield ok."""
         # rabbitmqctl starts an Erlang virtual machine for each call, which takes a second; erl_call is written in C.
-        call = ["erl_call", "-n", self.node, "-e"]
+        # Each call is a node with a name of its own: the broker refuses a second one of the same name at the same time.
+        call = ["erl_call", "-h", f"call_{uuid4().hex}", "-n", self.node, "-e"]
         done = subprocess.run(
             call,
             input=f"ok = begin {expression} end.\n",
