@@ -74,9 +74,12 @@ def upgrade() -> None:
             automatic text NOT NULL
         );
         CREATE INDEX messages_of_conversation ON messages (conversation_id, received_at, id);
-        -- Bodies out of the row from two kilobytes on, and compressed fast.
-        ALTER TABLE messages ALTER COLUMN text SET COMPRESSION lz4;
-        ALTER TABLE messages ALTER COLUMN html SET COMPRESSION lz4;
+        -- Bodies out of the row from two kilobytes on, and compressed fast; in the default way by a server built without lz4.
+        DO $$ BEGIN
+            ALTER TABLE messages ALTER COLUMN text SET COMPRESSION lz4;
+            ALTER TABLE messages ALTER COLUMN html SET COMPRESSION lz4;
+        EXCEPTION WHEN feature_not_supported THEN NULL;
+        END $$;
         CREATE TABLE attachments (
             id uuid PRIMARY KEY,
             message_id uuid NOT NULL REFERENCES messages,
