@@ -165,6 +165,7 @@ class EnumRules(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     DEFINED_ONLY_FIELD_NUMBER: _builtins.int
+    IN_FIELD_NUMBER: _builtins.int
     NOT_IN_FIELD_NUMBER: _builtins.int
     defined_only: _builtins.bool
     @_builtins.property
@@ -177,7 +178,7 @@ class EnumRules(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["defined_only", b"defined_only"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["defined_only", b"defined_only", "not_in", b"not_in"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["defined_only", b"defined_only", "in", b"in", "not_in", b"not_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dguiche/common/v1/access.proto\x12\x10guiche.common.v1\x1a google/protobuf/descriptor.proto\"Z\n\x06\x41\x63\x63\x65ss\x12\x0f\n\x07\x63\x61llers\x18\x01 \x03(\t\x12\x11\n\tattendant\x18\x02 \x01(\x08\x12,\n\x05grant\x18\x03 \x01(\x0e\x32\x1d.guiche.common.v1.GrantAction*K\n\x0bGrantAction\x12\x1c\n\x18GRANT_ACTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aGRANT_ACTION_READ_MESSAGES\x10\x01:J\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x18.guiche.common.v1.Accessb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dguiche/common/v1/access.proto\x12\x10guiche.common.v1\x1a google/protobuf/descriptor.proto\"Z\n\x06\x41\x63\x63\x65ss\x12\x0f\n\x07\x63\x61llers\x18\x01 \x03(\t\x12\x11\n\tattendant\x18\x02 \x01(\x08\x12,\n\x05grant\x18\x03 \x01(\x0e\x32\x1d.guiche.common.v1.GrantAction*c\n\x0bGrantAction\x12\x1c\n\x18GRANT_ACTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aGRANT_ACTION_READ_MESSAGES\x10\x01\x12\x16\n\x12GRANT_ACTION_REPLY\x10\x02:J\n\x06\x61\x63\x63\x65ss\x12\x1e.google.protobuf.MethodOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x18.guiche.common.v1.Accessb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'guiche.common.v1.access_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GRANTACTION']._serialized_start=177
-  _globals['_GRANTACTION']._serialized_end=252
+  _globals['_GRANTACTION']._serialized_end=276
   _globals['_ACCESS']._serialized_start=85
   _globals['_ACCESS']._serialized_end=175
 # @@protoc_insertion_point(module_scope)

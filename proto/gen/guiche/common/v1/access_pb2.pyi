@@ -29,12 +29,16 @@ class _GrantActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_GrantActi
     DESCRIPTOR: _descriptor.EnumDescriptor
     GRANT_ACTION_UNSPECIFIED: _GrantAction.ValueType  # 0
     GRANT_ACTION_READ_MESSAGES: _GrantAction.ValueType  # 1
+    GRANT_ACTION_REPLY: _GrantAction.ValueType  # 2
+    """Write to the customer: upload files, prepare a reply, send a failed one again. Given to whom the verb "reply" is allowed."""
 
 class GrantAction(_GrantAction, metaclass=_GrantActionEnumTypeWrapper):
     """What a grant of the ticket service allows on things that hang on a ticket but live in another service."""
 
 GRANT_ACTION_UNSPECIFIED: GrantAction.ValueType  # 0
 GRANT_ACTION_READ_MESSAGES: GrantAction.ValueType  # 1
+GRANT_ACTION_REPLY: GrantAction.ValueType  # 2
+"""Write to the customer: upload files, prepare a reply, send a failed one again. Given to whom the verb "reply" is allowed."""
 Global___GrantAction: _TypeAlias = GrantAction  # noqa: Y015
 
 @_typing.final

@@ -73,3 +73,40 @@ class MessageReceived(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___MessageReceived: _TypeAlias = MessageReceived  # noqa: Y015
+
+@_typing.final
+class DeliveryChanged(_message.Message):
+    """A message on its way out has come to another state. Aggregate: the conversation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    AUTOMATIC_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    organization_id: _builtins.str
+    conversation_id: _builtins.str
+    ticket_id: _builtins.str
+    state: _message_pb2.DeliveryState.ValueType
+    automatic: _message_pb2.AutomaticKind.ValueType
+    """UNSPECIFIED: an attendant's reply."""
+    def __init__(
+        self,
+        *,
+        message_id: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        conversation_id: _builtins.str = ...,
+        ticket_id: _builtins.str = ...,
+        state: _message_pb2.DeliveryState.ValueType = ...,
+        automatic: _message_pb2.AutomaticKind.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["automatic", b"automatic", "conversation_id", b"conversation_id", "message_id", b"message_id", "organization_id", b"organization_id", "state", b"state", "ticket_id", b"ticket_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeliveryChanged: _TypeAlias = DeliveryChanged  # noqa: Y015

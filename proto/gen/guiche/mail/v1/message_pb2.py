@@ -23,21 +23,32 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from guiche.common.v1 import reference_pb2 as guiche_dot_common_dot_v1_dot_reference__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cguiche/mail/v1/message.proto\x12\x0eguiche.mail.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x94\x03\n\x07Message\x12\n\n\x02id\x18\x01 \x01(\t\x12\x33\n\tdirection\x18\x02 \x01(\x0e\x32 .guiche.mail.v1.MessageDirection\x12+\n\x06sender\x18\x03 \x01(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\'\n\x02to\x18\x04 \x03(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\'\n\x02\x63\x63\x18\x05 \x03(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\x0f\n\x07subject\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x0c\n\x04html\x18\x08 \x01(\t\x12/\n\x0b\x61ttachments\x18\t \x03(\x0b\x32\x1a.guiche.mail.v1.Attachment\x12/\n\x0breceived_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x04\x64\x61te\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08warnings\x18\x0c \x03(\t\"*\n\x0bMailAddress\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\"s\n\nAttachment\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x03\x12\x12\n\ncontent_id\x18\x05 \x01(\t\x12\x0e\n\x06inline\x18\x06 \x01(\x08*j\n\x10MessageDirection\x12!\n\x1dMESSAGE_DIRECTION_UNSPECIFIED\x10\x00\x12\x18\n\x14MESSAGE_DIRECTION_IN\x10\x01\x12\x19\n\x15MESSAGE_DIRECTION_OUT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cguiche/mail/v1/message.proto\x12\x0eguiche.mail.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a guiche/common/v1/reference.proto\"\x88\x05\n\x07Message\x12\n\n\x02id\x18\x01 \x01(\t\x12\x33\n\tdirection\x18\x02 \x01(\x0e\x32 .guiche.mail.v1.MessageDirection\x12+\n\x06sender\x18\x03 \x01(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\'\n\x02to\x18\x04 \x03(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\'\n\x02\x63\x63\x18\x05 \x03(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\x0f\n\x07subject\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x0c\n\x04html\x18\x08 \x01(\t\x12/\n\x0b\x61ttachments\x18\t \x03(\x0b\x32\x1a.guiche.mail.v1.Attachment\x12/\n\x0breceived_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x04\x64\x61te\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08warnings\x18\x0c \x03(\t\x12*\n\x08\x64\x65livery\x18\r \x01(\x0b\x32\x18.guiche.mail.v1.Delivery\x12+\n\x06\x61uthor\x18\x0e \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12+\n\tjoined_by\x18\x0f \x01(\x0e\x32\x18.guiche.mail.v1.JoinRule\x12\x30\n\tautomatic\x18\x10 \x01(\x0e\x32\x1d.guiche.mail.v1.AutomaticKind\x12\x10\n\x08new_text\x18\x11 \x01(\t\x12(\n\x03\x62\x63\x63\x18\x12 \x03(\x0b\x32\x1b.guiche.mail.v1.MailAddress\"\xa3\x01\n\x08\x44\x65livery\x12,\n\x05state\x18\x01 \x01(\x0e\x32\x1d.guiche.mail.v1.DeliveryState\x12&\n\x02\x61t\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\x12\x31\n\x07refused\x18\x04 \x03(\x0b\x32 .guiche.mail.v1.RefusedRecipient\"1\n\x10RefusedRecipient\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\"*\n\x0bMailAddress\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\"s\n\nAttachment\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tfile_name\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x03\x12\x12\n\ncontent_id\x18\x05 \x01(\t\x12\x0e\n\x06inline\x18\x06 \x01(\x08*\xb6\x01\n\rDeliveryState\x12\x1e\n\x1a\x44\x45LIVERY_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x45LIVERY_STATE_QUEUED\x10\x01\x12\x1a\n\x16\x44\x45LIVERY_STATE_SENDING\x10\x02\x12\x17\n\x13\x44\x45LIVERY_STATE_SENT\x10\x03\x12\x19\n\x15\x44\x45LIVERY_STATE_FAILED\x10\x04\x12\x1a\n\x16\x44\x45LIVERY_STATE_UNKNOWN\x10\x05*\xaf\x01\n\x08JoinRule\x12\x19\n\x15JOIN_RULE_UNSPECIFIED\x10\x00\x12\x1b\n\x17JOIN_RULE_REPLY_ADDRESS\x10\x01\x12\x1f\n\x1bJOIN_RULE_SIGNED_MESSAGE_ID\x10\x02\x12\x18\n\x14JOIN_RULE_MESSAGE_ID\x10\x03\x12\x18\n\x14JOIN_RULE_REFERENCES\x10\x04\x12\x16\n\x12JOIN_RULE_PROTOCOL\x10\x05*\xc3\x01\n\rAutomaticKind\x12\x1e\n\x1a\x41UTOMATIC_KIND_UNSPECIFIED\x10\x00\x12!\n\x1d\x41UTOMATIC_KIND_AUTO_SUBMITTED\x10\x01\x12\x19\n\x15\x41UTOMATIC_KIND_BOUNCE\x10\x02\x12\x17\n\x13\x41UTOMATIC_KIND_LIST\x10\x03\x12\x17\n\x13\x41UTOMATIC_KIND_BULK\x10\x04\x12\"\n\x1e\x41UTOMATIC_KIND_ACKNOWLEDGEMENT\x10\x05*j\n\x10MessageDirection\x12!\n\x1dMESSAGE_DIRECTION_UNSPECIFIED\x10\x00\x12\x18\n\x14MESSAGE_DIRECTION_IN\x10\x01\x12\x19\n\x15MESSAGE_DIRECTION_OUT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'guiche.mail.v1.message_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MESSAGEDIRECTION']._serialized_start=649
-  _globals['_MESSAGEDIRECTION']._serialized_end=755
-  _globals['_MESSAGE']._serialized_start=82
-  _globals['_MESSAGE']._serialized_end=486
-  _globals['_MAILADDRESS']._serialized_start=488
-  _globals['_MAILADDRESS']._serialized_end=530
-  _globals['_ATTACHMENT']._serialized_start=532
-  _globals['_ATTACHMENT']._serialized_end=647
+  _globals['_DELIVERYSTATE']._serialized_start=1145
+  _globals['_DELIVERYSTATE']._serialized_end=1327
+  _globals['_JOINRULE']._serialized_start=1330
+  _globals['_JOINRULE']._serialized_end=1505
+  _globals['_AUTOMATICKIND']._serialized_start=1508
+  _globals['_AUTOMATICKIND']._serialized_end=1703
+  _globals['_MESSAGEDIRECTION']._serialized_start=1705
+  _globals['_MESSAGEDIRECTION']._serialized_end=1811
+  _globals['_MESSAGE']._serialized_start=116
+  _globals['_MESSAGE']._serialized_end=764
+  _globals['_DELIVERY']._serialized_start=767
+  _globals['_DELIVERY']._serialized_end=930
+  _globals['_REFUSEDRECIPIENT']._serialized_start=932
+  _globals['_REFUSEDRECIPIENT']._serialized_end=981
+  _globals['_MAILADDRESS']._serialized_start=983
+  _globals['_MAILADDRESS']._serialized_end=1025
+  _globals['_ATTACHMENT']._serialized_start=1027
+  _globals['_ATTACHMENT']._serialized_end=1142
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from guiche.common.v1 import reference_pb2 as _reference_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,101 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _DeliveryState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeliveryStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeliveryState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DELIVERY_STATE_UNSPECIFIED: _DeliveryState.ValueType  # 0
+    DELIVERY_STATE_QUEUED: _DeliveryState.ValueType  # 1
+    """Waits to be sent, for the first time or again."""
+    DELIVERY_STATE_SENDING: _DeliveryState.ValueType  # 2
+    DELIVERY_STATE_SENT: _DeliveryState.ValueType  # 3
+    """The receiving server has accepted it."""
+    DELIVERY_STATE_FAILED: _DeliveryState.ValueType  # 4
+    """Refused for good, or returned later."""
+    DELIVERY_STATE_UNKNOWN: _DeliveryState.ValueType  # 5
+    """It was interrupted while being sent: it may have arrived. Never sent again by itself."""
+
+class DeliveryState(_DeliveryState, metaclass=_DeliveryStateEnumTypeWrapper): ...
+
+DELIVERY_STATE_UNSPECIFIED: DeliveryState.ValueType  # 0
+DELIVERY_STATE_QUEUED: DeliveryState.ValueType  # 1
+"""Waits to be sent, for the first time or again."""
+DELIVERY_STATE_SENDING: DeliveryState.ValueType  # 2
+DELIVERY_STATE_SENT: DeliveryState.ValueType  # 3
+"""The receiving server has accepted it."""
+DELIVERY_STATE_FAILED: DeliveryState.ValueType  # 4
+"""Refused for good, or returned later."""
+DELIVERY_STATE_UNKNOWN: DeliveryState.ValueType  # 5
+"""It was interrupted while being sent: it may have arrived. Never sent again by itself."""
+Global___DeliveryState: _TypeAlias = DeliveryState  # noqa: Y015
+
+class _JoinRule:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _JoinRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JoinRule.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    JOIN_RULE_UNSPECIFIED: _JoinRule.ValueType  # 0
+    """It began its conversation."""
+    JOIN_RULE_REPLY_ADDRESS: _JoinRule.ValueType  # 1
+    """Sent to the signed address of one of our messages."""
+    JOIN_RULE_SIGNED_MESSAGE_ID: _JoinRule.ValueType  # 2
+    """Answers one of our messages by its signed Message-ID."""
+    JOIN_RULE_MESSAGE_ID: _JoinRule.ValueType  # 3
+    """Answers a message that is known."""
+    JOIN_RULE_REFERENCES: _JoinRule.ValueType  # 4
+    """Shares a reference with a known message."""
+    JOIN_RULE_PROTOCOL: _JoinRule.ValueType  # 5
+    """Names the protocol in its subject, and its sender takes part in the conversation."""
+
+class JoinRule(_JoinRule, metaclass=_JoinRuleEnumTypeWrapper): ...
+
+JOIN_RULE_UNSPECIFIED: JoinRule.ValueType  # 0
+"""It began its conversation."""
+JOIN_RULE_REPLY_ADDRESS: JoinRule.ValueType  # 1
+"""Sent to the signed address of one of our messages."""
+JOIN_RULE_SIGNED_MESSAGE_ID: JoinRule.ValueType  # 2
+"""Answers one of our messages by its signed Message-ID."""
+JOIN_RULE_MESSAGE_ID: JoinRule.ValueType  # 3
+"""Answers a message that is known."""
+JOIN_RULE_REFERENCES: JoinRule.ValueType  # 4
+"""Shares a reference with a known message."""
+JOIN_RULE_PROTOCOL: JoinRule.ValueType  # 5
+"""Names the protocol in its subject, and its sender takes part in the conversation."""
+Global___JoinRule: _TypeAlias = JoinRule  # noqa: Y015
+
+class _AutomaticKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AutomaticKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AutomaticKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    AUTOMATIC_KIND_UNSPECIFIED: _AutomaticKind.ValueType  # 0
+    AUTOMATIC_KIND_AUTO_SUBMITTED: _AutomaticKind.ValueType  # 1
+    """An automatic answer (RFC 3834), e.g. of somebody on holiday."""
+    AUTOMATIC_KIND_BOUNCE: _AutomaticKind.ValueType  # 2
+    """A report that a message could not be delivered (RFC 3464)."""
+    AUTOMATIC_KIND_LIST: _AutomaticKind.ValueType  # 3
+    AUTOMATIC_KIND_BULK: _AutomaticKind.ValueType  # 4
+    AUTOMATIC_KIND_ACKNOWLEDGEMENT: _AutomaticKind.ValueType  # 5
+    """Ours, with the protocol."""
+
+class AutomaticKind(_AutomaticKind, metaclass=_AutomaticKindEnumTypeWrapper): ...
+
+AUTOMATIC_KIND_UNSPECIFIED: AutomaticKind.ValueType  # 0
+AUTOMATIC_KIND_AUTO_SUBMITTED: AutomaticKind.ValueType  # 1
+"""An automatic answer (RFC 3834), e.g. of somebody on holiday."""
+AUTOMATIC_KIND_BOUNCE: AutomaticKind.ValueType  # 2
+"""A report that a message could not be delivered (RFC 3464)."""
+AUTOMATIC_KIND_LIST: AutomaticKind.ValueType  # 3
+AUTOMATIC_KIND_BULK: AutomaticKind.ValueType  # 4
+AUTOMATIC_KIND_ACKNOWLEDGEMENT: AutomaticKind.ValueType  # 5
+"""Ours, with the protocol."""
+Global___AutomaticKind: _TypeAlias = AutomaticKind  # noqa: Y015
 
 class _MessageDirection:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -55,6 +151,12 @@ class Message(_message.Message):
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
     DATE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    JOINED_BY_FIELD_NUMBER: _builtins.int
+    AUTOMATIC_FIELD_NUMBER: _builtins.int
+    NEW_TEXT_FIELD_NUMBER: _builtins.int
+    BCC_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     direction: Global___MessageDirection.ValueType
     subject: _builtins.str
@@ -65,6 +167,12 @@ class Message(_message.Message):
     "cid:<contentId>" and found among the attachments; remote ones wait in data-remote-src. Empty: there was none.
     Still to be shown in a sandboxed frame only.
     """
+    joined_by: Global___JoinRule.ValueType
+    """How an arriving message found its conversation."""
+    automatic: Global___AutomaticKind.ValueType
+    """Why nobody wrote this by hand; UNSPECIFIED: a person did."""
+    new_text: _builtins.str
+    """The text without the history quoted below or within it. Equal to text where nothing is quoted."""
     @_builtins.property
     def sender(self) -> Global___MailAddress: ...
     @_builtins.property
@@ -85,6 +193,16 @@ class Message(_message.Message):
     def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What was cut or guessed to make a hostile or broken mail safe, e.g. "PARTS_TRUNCATED"."""
 
+    @_builtins.property
+    def delivery(self) -> Global___Delivery:
+        """Of a message that leaves: how far it has come. Absent for those that arrived."""
+
+    @_builtins.property
+    def author(self) -> _reference_pb2.Reference:
+        """The attendant who wrote it. Absent: the customer, or a machine."""
+
+    @_builtins.property
+    def bcc(self) -> _containers.RepeatedCompositeFieldContainer[Global___MailAddress]: ...
     def __init__(
         self,
         *,
@@ -100,14 +218,79 @@ class Message(_message.Message):
         received_at: _timestamp_pb2.Timestamp | None = ...,
         date: _timestamp_pb2.Timestamp | None = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        delivery: Global___Delivery | None = ...,
+        author: _reference_pb2.Reference | None = ...,
+        joined_by: Global___JoinRule.ValueType = ...,
+        automatic: Global___AutomaticKind.ValueType = ...,
+        new_text: _builtins.str = ...,
+        bcc: _abc.Iterable[Global___MailAddress] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["date", b"date", "received_at", b"received_at", "sender", b"sender"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "date", b"date", "delivery", b"delivery", "received_at", b"received_at", "sender", b"sender"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "cc", b"cc", "date", b"date", "direction", b"direction", "html", b"html", "id", b"id", "received_at", b"received_at", "sender", b"sender", "subject", b"subject", "text", b"text", "to", b"to", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "author", b"author", "automatic", b"automatic", "bcc", b"bcc", "cc", b"cc", "date", b"date", "delivery", b"delivery", "direction", b"direction", "html", b"html", "id", b"id", "joined_by", b"joined_by", "new_text", b"new_text", "received_at", b"received_at", "sender", b"sender", "subject", b"subject", "text", b"text", "to", b"to", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Message: _TypeAlias = Message  # noqa: Y015
+
+@_typing.final
+class Delivery(_message.Message):
+    """Whether a message has reached the customer's server."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STATE_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    state: Global___DeliveryState.ValueType
+    detail: _builtins.str
+    """For FAILED the words of the server that refused it, for QUEUED those of a temporary refusal; may be empty."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp:
+        """Since when."""
+
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedRecipient]:
+        """Of several recipients, those that were refused while others were accepted."""
+
+    def __init__(
+        self,
+        *,
+        state: Global___DeliveryState.ValueType = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        detail: _builtins.str = ...,
+        refused: _abc.Iterable[Global___RefusedRecipient] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "detail", b"detail", "refused", b"refused", "state", b"state"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Delivery: _TypeAlias = Delivery  # noqa: Y015
+
+@_typing.final
+class RefusedRecipient(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMAIL_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    email: _builtins.str
+    detail: _builtins.str
+    def __init__(
+        self,
+        *,
+        email: _builtins.str = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "email", b"email"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusedRecipient: _TypeAlias = RefusedRecipient  # noqa: Y015
 
 @_typing.final
 class MailAddress(_message.Message):

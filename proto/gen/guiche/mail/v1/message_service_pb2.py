@@ -28,13 +28,47 @@ from guiche.common.v1 import access_pb2 as guiche_dot_common_dot_v1_dot_access__
 from guiche.mail.v1 import message_pb2 as guiche_dot_mail_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$guiche/mail/v1/message_service.proto\x12\x0eguiche.mail.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dguiche/common/v1/access.proto\x1a\x1cguiche/mail/v1/message.proto\"n\n\x13ListMessagesRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Z\n\x14ListMessagesResponse\x12)\n\x08messages\x18\x01 \x03(\x0b\x32\x17.guiche.mail.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Y\n\x19\x44ownloadAttachmentRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\rattachment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"g\n\x1a\x44ownloadAttachmentResponse\x12\x30\n\nattachment\x18\x01 \x01(\x0b\x32\x1a.guiche.mail.v1.AttachmentH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2\xae\x02\n\x0eMessageService\x12\x98\x01\n\x0cListMessages\x12#.guiche.mail.v1.ListMessagesRequest\x1a$.guiche.mail.v1.ListMessagesResponse\"=\xa2\xbb\x18\r\n\x07gateway\x10\x01\x18\x01\x82\xd3\xe4\x93\x02&\x12$/api/v1/tickets/{ticket_id}/messages\x12\x80\x01\n\x12\x44ownloadAttachment\x12).guiche.mail.v1.DownloadAttachmentRequest\x1a*.guiche.mail.v1.DownloadAttachmentResponse\"\x11\xa2\xbb\x18\r\n\x07gateway\x10\x01\x18\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$guiche/mail/v1/message_service.proto\x12\x0eguiche.mail.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dguiche/common/v1/access.proto\x1a\x1cguiche/mail/v1/message.proto\"5\n\x16GetReplyOptionsRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"N\n\x17GetReplyOptionsResponse\x12\x33\n\rreply_options\x18\x01 \x01(\x0b\x32\x1c.guiche.mail.v1.ReplyOptions\"\xbf\x01\n\x0cReplyOptions\x12.\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x1c.guiche.mail.v1.ReplyAccount\x12\'\n\x02to\x18\x02 \x03(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\'\n\x02\x63\x63\x18\x03 \x03(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x1c\n\x14max_attachment_bytes\x18\x05 \x01(\x03\"9\n\x0cReplyAccount\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"`\n\x17UploadAttachmentRequest\x12,\n\x04\x66ile\x18\x01 \x01(\x0b\x32\x1c.guiche.mail.v1.UploadedFileH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"j\n\x0cUploadedFile\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\tfile_name\x18\x02 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xff\x01\x12\x1e\n\x0c\x63ontent_type\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x81\x01\"J\n\x18UploadAttachmentResponse\x12.\n\nattachment\x18\x01 \x01(\x0b\x32\x1a.guiche.mail.v1.Attachment\"\xc2\x02\n\x13PrepareReplyRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\nrequest_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\naccount_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1b\n\x02to\x18\x04 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\x32\"\x05r\x03\x18\xc0\x02\x12\x1b\n\x02\x63\x63\x18\x05 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\x32\"\x05r\x03\x18\xc0\x02\x12\x1c\n\x03\x62\x63\x63\x18\x06 \x03(\tB\x0f\xbaH\x0c\x92\x01\t\x10\x32\"\x05r\x03\x18\xc0\x02\x12\x19\n\x07subject\x18\x07 \x01(\tB\x08\xbaH\x05r\x03\x18\xe6\x07\x12\x17\n\x04text\x18\x08 \x01(\tB\t\xbaH\x06r\x04\x18\xc0\x9a\x0c\x12\x17\n\x04html\x18\t \x01(\tB\t\xbaH\x06r\x04\x18\xa0\xc2\x1e\x12)\n\x0e\x61ttachment_ids\x18\n \x03(\tB\x11\xbaH\x0e\x92\x01\x0b\x10\x32\x18\x01\"\x05r\x03\xb0\x01\x01\"*\n\x14PrepareReplyResponse\x12\x12\n\nmessage_id\x18\x01 \x01(\t\"n\n\x14ResendMessageRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\nmessage_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"A\n\x15ResendMessageResponse\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.guiche.mail.v1.Message\"n\n\x13ListMessagesRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1c\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Z\n\x14ListMessagesResponse\x12)\n\x08messages\x18\x01 \x03(\x0b\x32\x17.guiche.mail.v1.Message\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Y\n\x19\x44ownloadAttachmentRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1f\n\rattachment_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"g\n\x1a\x44ownloadAttachmentResponse\x12\x30\n\nattachment\x18\x01 \x01(\x0b\x32\x1a.guiche.mail.v1.AttachmentH\x00\x12\x0f\n\x05\x63hunk\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part2\x8d\x07\n\x0eMessageService\x12\x98\x01\n\x0cListMessages\x12#.guiche.mail.v1.ListMessagesRequest\x1a$.guiche.mail.v1.ListMessagesResponse\"=\xa2\xbb\x18\r\n\x07gateway\x10\x01\x18\x01\x82\xd3\xe4\x93\x02&\x12$/api/v1/tickets/{ticket_id}/messages\x12\x80\x01\n\x12\x44ownloadAttachment\x12).guiche.mail.v1.DownloadAttachmentRequest\x1a*.guiche.mail.v1.DownloadAttachmentResponse\"\x11\xa2\xbb\x18\r\n\x07gateway\x10\x01\x18\x01\x30\x01\x12\xb4\x01\n\x0fGetReplyOptions\x12&.guiche.mail.v1.GetReplyOptionsRequest\x1a\'.guiche.mail.v1.GetReplyOptionsResponse\"P\xa2\xbb\x18\r\n\x07gateway\x10\x01\x18\x02\x82\xd3\xe4\x93\x02\x39\x12(/api/v1/tickets/{ticket_id}/replyOptionsb\rreply_options\x12z\n\x10UploadAttachment\x12\'.guiche.mail.v1.UploadAttachmentRequest\x1a(.guiche.mail.v1.UploadAttachmentResponse\"\x11\xa2\xbb\x18\r\n\x07gateway\x10\x01\x18\x02(\x01\x12l\n\x0cPrepareReply\x12#.guiche.mail.v1.PrepareReplyRequest\x1a$.guiche.mail.v1.PrepareReplyResponse\"\x11\xa2\xbb\x18\r\n\x07gateway\x10\x01\x18\x02\x12\xbb\x01\n\rResendMessage\x12$.guiche.mail.v1.ResendMessageRequest\x1a%.guiche.mail.v1.ResendMessageResponse\"]\xa2\xbb\x18\r\n\x07gateway\x10\x01\x18\x02\x82\xd3\xe4\x93\x02\x46\"8/api/v1/tickets/{ticket_id}/messages/{message_id}:resend:\x01*b\x07messageb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'guiche.mail.v1.message_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETREPLYOPTIONSREQUEST'].fields_by_name['ticket_id']._loaded_options = None
+  _globals['_GETREPLYOPTIONSREQUEST'].fields_by_name['ticket_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_UPLOADEDFILE'].fields_by_name['ticket_id']._loaded_options = None
+  _globals['_UPLOADEDFILE'].fields_by_name['ticket_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_UPLOADEDFILE'].fields_by_name['file_name']._loaded_options = None
+  _globals['_UPLOADEDFILE'].fields_by_name['file_name']._serialized_options = b'\272H\007r\005\020\001\030\377\001'
+  _globals['_UPLOADEDFILE'].fields_by_name['content_type']._loaded_options = None
+  _globals['_UPLOADEDFILE'].fields_by_name['content_type']._serialized_options = b'\272H\005r\003\030\201\001'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['ticket_id']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['ticket_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['account_id']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['account_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['to']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['to']._serialized_options = b'\272H\014\222\001\t\0202\"\005r\003\030\300\002'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['cc']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['cc']._serialized_options = b'\272H\014\222\001\t\0202\"\005r\003\030\300\002'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['bcc']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['bcc']._serialized_options = b'\272H\014\222\001\t\0202\"\005r\003\030\300\002'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['subject']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['subject']._serialized_options = b'\272H\005r\003\030\346\007'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['text']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['text']._serialized_options = b'\272H\006r\004\030\300\232\014'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['html']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['html']._serialized_options = b'\272H\006r\004\030\240\302\036'
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['attachment_ids']._loaded_options = None
+  _globals['_PREPAREREPLYREQUEST'].fields_by_name['attachment_ids']._serialized_options = b'\272H\016\222\001\013\0202\030\001\"\005r\003\260\001\001'
+  _globals['_RESENDMESSAGEREQUEST'].fields_by_name['ticket_id']._loaded_options = None
+  _globals['_RESENDMESSAGEREQUEST'].fields_by_name['ticket_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_RESENDMESSAGEREQUEST'].fields_by_name['message_id']._loaded_options = None
+  _globals['_RESENDMESSAGEREQUEST'].fields_by_name['message_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_RESENDMESSAGEREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RESENDMESSAGEREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\004r\002\030d'
   _globals['_LISTMESSAGESREQUEST'].fields_by_name['ticket_id']._loaded_options = None
   _globals['_LISTMESSAGESREQUEST'].fields_by_name['ticket_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_LISTMESSAGESREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -49,14 +83,44 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGESERVICE'].methods_by_name['ListMessages']._serialized_options = b'\242\273\030\r\n\007gateway\020\001\030\001\202\323\344\223\002&\022$/api/v1/tickets/{ticket_id}/messages'
   _globals['_MESSAGESERVICE'].methods_by_name['DownloadAttachment']._loaded_options = None
   _globals['_MESSAGESERVICE'].methods_by_name['DownloadAttachment']._serialized_options = b'\242\273\030\r\n\007gateway\020\001\030\001'
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=176
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=286
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=288
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=378
-  _globals['_DOWNLOADATTACHMENTREQUEST']._serialized_start=380
-  _globals['_DOWNLOADATTACHMENTREQUEST']._serialized_end=469
-  _globals['_DOWNLOADATTACHMENTRESPONSE']._serialized_start=471
-  _globals['_DOWNLOADATTACHMENTRESPONSE']._serialized_end=574
-  _globals['_MESSAGESERVICE']._serialized_start=577
-  _globals['_MESSAGESERVICE']._serialized_end=879
+  _globals['_MESSAGESERVICE'].methods_by_name['GetReplyOptions']._loaded_options = None
+  _globals['_MESSAGESERVICE'].methods_by_name['GetReplyOptions']._serialized_options = b'\242\273\030\r\n\007gateway\020\001\030\002\202\323\344\223\0029\022(/api/v1/tickets/{ticket_id}/replyOptionsb\rreply_options'
+  _globals['_MESSAGESERVICE'].methods_by_name['UploadAttachment']._loaded_options = None
+  _globals['_MESSAGESERVICE'].methods_by_name['UploadAttachment']._serialized_options = b'\242\273\030\r\n\007gateway\020\001\030\002'
+  _globals['_MESSAGESERVICE'].methods_by_name['PrepareReply']._loaded_options = None
+  _globals['_MESSAGESERVICE'].methods_by_name['PrepareReply']._serialized_options = b'\242\273\030\r\n\007gateway\020\001\030\002'
+  _globals['_MESSAGESERVICE'].methods_by_name['ResendMessage']._loaded_options = None
+  _globals['_MESSAGESERVICE'].methods_by_name['ResendMessage']._serialized_options = b'\242\273\030\r\n\007gateway\020\001\030\002\202\323\344\223\002F\"8/api/v1/tickets/{ticket_id}/messages/{message_id}:resend:\001*b\007message'
+  _globals['_GETREPLYOPTIONSREQUEST']._serialized_start=176
+  _globals['_GETREPLYOPTIONSREQUEST']._serialized_end=229
+  _globals['_GETREPLYOPTIONSRESPONSE']._serialized_start=231
+  _globals['_GETREPLYOPTIONSRESPONSE']._serialized_end=309
+  _globals['_REPLYOPTIONS']._serialized_start=312
+  _globals['_REPLYOPTIONS']._serialized_end=503
+  _globals['_REPLYACCOUNT']._serialized_start=505
+  _globals['_REPLYACCOUNT']._serialized_end=562
+  _globals['_UPLOADATTACHMENTREQUEST']._serialized_start=564
+  _globals['_UPLOADATTACHMENTREQUEST']._serialized_end=660
+  _globals['_UPLOADEDFILE']._serialized_start=662
+  _globals['_UPLOADEDFILE']._serialized_end=768
+  _globals['_UPLOADATTACHMENTRESPONSE']._serialized_start=770
+  _globals['_UPLOADATTACHMENTRESPONSE']._serialized_end=844
+  _globals['_PREPAREREPLYREQUEST']._serialized_start=847
+  _globals['_PREPAREREPLYREQUEST']._serialized_end=1169
+  _globals['_PREPAREREPLYRESPONSE']._serialized_start=1171
+  _globals['_PREPAREREPLYRESPONSE']._serialized_end=1213
+  _globals['_RESENDMESSAGEREQUEST']._serialized_start=1215
+  _globals['_RESENDMESSAGEREQUEST']._serialized_end=1325
+  _globals['_RESENDMESSAGERESPONSE']._serialized_start=1327
+  _globals['_RESENDMESSAGERESPONSE']._serialized_end=1392
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=1394
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=1504
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1506
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1596
+  _globals['_DOWNLOADATTACHMENTREQUEST']._serialized_start=1598
+  _globals['_DOWNLOADATTACHMENTREQUEST']._serialized_end=1687
+  _globals['_DOWNLOADATTACHMENTRESPONSE']._serialized_start=1689
+  _globals['_DOWNLOADATTACHMENTRESPONSE']._serialized_end=1792
+  _globals['_MESSAGESERVICE']._serialized_start=1795
+  _globals['_MESSAGESERVICE']._serialized_end=2704
 # @@protoc_insertion_point(module_scope)

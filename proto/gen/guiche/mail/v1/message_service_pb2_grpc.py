@@ -45,6 +45,26 @@ class MessageServiceStub:
                 request_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.DownloadAttachmentRequest.SerializeToString,
                 response_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.DownloadAttachmentResponse.FromString,
                 _registered_method=True)
+        self.GetReplyOptions = channel.unary_unary(
+                '/guiche.mail.v1.MessageService/GetReplyOptions',
+                request_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.GetReplyOptionsRequest.SerializeToString,
+                response_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.GetReplyOptionsResponse.FromString,
+                _registered_method=True)
+        self.UploadAttachment = channel.stream_unary(
+                '/guiche.mail.v1.MessageService/UploadAttachment',
+                request_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.UploadAttachmentRequest.SerializeToString,
+                response_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.UploadAttachmentResponse.FromString,
+                _registered_method=True)
+        self.PrepareReply = channel.unary_unary(
+                '/guiche.mail.v1.MessageService/PrepareReply',
+                request_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.PrepareReplyRequest.SerializeToString,
+                response_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.PrepareReplyResponse.FromString,
+                _registered_method=True)
+        self.ResendMessage = channel.unary_unary(
+                '/guiche.mail.v1.MessageService/ResendMessage',
+                request_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.ResendMessageRequest.SerializeToString,
+                response_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.ResendMessageResponse.FromString,
+                _registered_method=True)
 
 
 class MessageServiceServicer:
@@ -65,6 +85,36 @@ class MessageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetReplyOptions(self, request, context):
+        """What a reply box needs: the accounts that may answer, and to whom.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UploadAttachment(self, request_iterator, context):
+        """The file's facts, then its bytes in order; answered when they are durable. Named by its id in a reply of the same
+        attendant on the same ticket within a day, else forgotten. ATTACHMENT_TOO_LARGE over the limit.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PrepareReply(self, request, context):
+        """Stores a reply as a draft and refuses whatever can be refused: account, recipients, files, size. It leaves when the
+        ticket service releases it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResendMessage(self, request, context):
+        """Sends a message again whose delivery is FAILED or UNKNOWN, by somebody's decision; else DELIVERY_NOT_ENDED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MessageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -77,6 +127,26 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.DownloadAttachment,
                     request_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.DownloadAttachmentRequest.FromString,
                     response_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.DownloadAttachmentResponse.SerializeToString,
+            ),
+            'GetReplyOptions': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReplyOptions,
+                    request_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.GetReplyOptionsRequest.FromString,
+                    response_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.GetReplyOptionsResponse.SerializeToString,
+            ),
+            'UploadAttachment': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadAttachment,
+                    request_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.UploadAttachmentRequest.FromString,
+                    response_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.UploadAttachmentResponse.SerializeToString,
+            ),
+            'PrepareReply': grpc.unary_unary_rpc_method_handler(
+                    servicer.PrepareReply,
+                    request_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.PrepareReplyRequest.FromString,
+                    response_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.PrepareReplyResponse.SerializeToString,
+            ),
+            'ResendMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResendMessage,
+                    request_deserializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.ResendMessageRequest.FromString,
+                    response_serializer=guiche_dot_mail_dot_v1_dot_message__service__pb2.ResendMessageResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -134,6 +204,114 @@ class MessageService:
             '/guiche.mail.v1.MessageService/DownloadAttachment',
             guiche_dot_mail_dot_v1_dot_message__service__pb2.DownloadAttachmentRequest.SerializeToString,
             guiche_dot_mail_dot_v1_dot_message__service__pb2.DownloadAttachmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReplyOptions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guiche.mail.v1.MessageService/GetReplyOptions',
+            guiche_dot_mail_dot_v1_dot_message__service__pb2.GetReplyOptionsRequest.SerializeToString,
+            guiche_dot_mail_dot_v1_dot_message__service__pb2.GetReplyOptionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UploadAttachment(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/guiche.mail.v1.MessageService/UploadAttachment',
+            guiche_dot_mail_dot_v1_dot_message__service__pb2.UploadAttachmentRequest.SerializeToString,
+            guiche_dot_mail_dot_v1_dot_message__service__pb2.UploadAttachmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PrepareReply(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guiche.mail.v1.MessageService/PrepareReply',
+            guiche_dot_mail_dot_v1_dot_message__service__pb2.PrepareReplyRequest.SerializeToString,
+            guiche_dot_mail_dot_v1_dot_message__service__pb2.PrepareReplyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResendMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/guiche.mail.v1.MessageService/ResendMessage',
+            guiche_dot_mail_dot_v1_dot_message__service__pb2.ResendMessageRequest.SerializeToString,
+            guiche_dot_mail_dot_v1_dot_message__service__pb2.ResendMessageResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,18 @@ class MessageServiceStub:
     """The conversation with the customer, oldest first."""
     DownloadAttachment: _grpc.UnaryStreamMultiCallable[_message_service_pb2.DownloadAttachmentRequest, _message_service_pb2.DownloadAttachmentResponse]
     """The attachment's facts, then its bytes in order. ATTACHMENT_NOT_FOUND where it is not of this ticket."""
+    GetReplyOptions: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.GetReplyOptionsRequest, _message_service_pb2.GetReplyOptionsResponse]
+    """What a reply box needs: the accounts that may answer, and to whom."""
+    UploadAttachment: _grpc.StreamUnaryMultiCallable[_message_service_pb2.UploadAttachmentRequest, _message_service_pb2.UploadAttachmentResponse]
+    """The file's facts, then its bytes in order; answered when they are durable. Named by its id in a reply of the same
+    attendant on the same ticket within a day, else forgotten. ATTACHMENT_TOO_LARGE over the limit.
+    """
+    PrepareReply: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.PrepareReplyRequest, _message_service_pb2.PrepareReplyResponse]
+    """Stores a reply as a draft and refuses whatever can be refused: account, recipients, files, size. It leaves when the
+    ticket service releases it.
+    """
+    ResendMessage: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.ResendMessageRequest, _message_service_pb2.ResendMessageResponse]
+    """Sends a message again whose delivery is FAILED or UNKNOWN, by somebody's decision; else DELIVERY_NOT_ENDED."""
 
 @_typing.type_check_only
 class MessageServiceAsyncStub(MessageServiceStub):
@@ -47,6 +59,18 @@ class MessageServiceAsyncStub(MessageServiceStub):
     """The conversation with the customer, oldest first."""
     DownloadAttachment: _aio.UnaryStreamMultiCallable[_message_service_pb2.DownloadAttachmentRequest, _message_service_pb2.DownloadAttachmentResponse]  # type: ignore[assignment]
     """The attachment's facts, then its bytes in order. ATTACHMENT_NOT_FOUND where it is not of this ticket."""
+    GetReplyOptions: _aio.UnaryUnaryMultiCallable[_message_service_pb2.GetReplyOptionsRequest, _message_service_pb2.GetReplyOptionsResponse]  # type: ignore[assignment]
+    """What a reply box needs: the accounts that may answer, and to whom."""
+    UploadAttachment: _aio.StreamUnaryMultiCallable[_message_service_pb2.UploadAttachmentRequest, _message_service_pb2.UploadAttachmentResponse]  # type: ignore[assignment]
+    """The file's facts, then its bytes in order; answered when they are durable. Named by its id in a reply of the same
+    attendant on the same ticket within a day, else forgotten. ATTACHMENT_TOO_LARGE over the limit.
+    """
+    PrepareReply: _aio.UnaryUnaryMultiCallable[_message_service_pb2.PrepareReplyRequest, _message_service_pb2.PrepareReplyResponse]  # type: ignore[assignment]
+    """Stores a reply as a draft and refuses whatever can be refused: account, recipients, files, size. It leaves when the
+    ticket service releases it.
+    """
+    ResendMessage: _aio.UnaryUnaryMultiCallable[_message_service_pb2.ResendMessageRequest, _message_service_pb2.ResendMessageResponse]  # type: ignore[assignment]
+    """Sends a message again whose delivery is FAILED or UNKNOWN, by somebody's decision; else DELIVERY_NOT_ENDED."""
 
 class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
     """What was said. Knows no rule of visibility: every call carries a grant of the ticket service."""
@@ -66,5 +90,41 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_message_service_pb2.DownloadAttachmentResponse], _abc.AsyncIterator[_message_service_pb2.DownloadAttachmentResponse]]:
         """The attachment's facts, then its bytes in order. ATTACHMENT_NOT_FOUND where it is not of this ticket."""
+
+    @_abc_1.abstractmethod
+    def GetReplyOptions(
+        self,
+        request: _message_service_pb2.GetReplyOptionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_message_service_pb2.GetReplyOptionsResponse, _abc.Awaitable[_message_service_pb2.GetReplyOptionsResponse]]:
+        """What a reply box needs: the accounts that may answer, and to whom."""
+
+    @_abc_1.abstractmethod
+    def UploadAttachment(
+        self,
+        request_iterator: _MaybeAsyncIterator[_message_service_pb2.UploadAttachmentRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_message_service_pb2.UploadAttachmentResponse, _abc.Awaitable[_message_service_pb2.UploadAttachmentResponse]]:
+        """The file's facts, then its bytes in order; answered when they are durable. Named by its id in a reply of the same
+        attendant on the same ticket within a day, else forgotten. ATTACHMENT_TOO_LARGE over the limit.
+        """
+
+    @_abc_1.abstractmethod
+    def PrepareReply(
+        self,
+        request: _message_service_pb2.PrepareReplyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_message_service_pb2.PrepareReplyResponse, _abc.Awaitable[_message_service_pb2.PrepareReplyResponse]]:
+        """Stores a reply as a draft and refuses whatever can be refused: account, recipients, files, size. It leaves when the
+        ticket service releases it.
+        """
+
+    @_abc_1.abstractmethod
+    def ResendMessage(
+        self,
+        request: _message_service_pb2.ResendMessageRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_message_service_pb2.ResendMessageResponse, _abc.Awaitable[_message_service_pb2.ResendMessageResponse]]:
+        """Sends a message again whose delivery is FAILED or UNKNOWN, by somebody's decision; else DELIVERY_NOT_ENDED."""
 
 def add_MessageServiceServicer_to_server(servicer: MessageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

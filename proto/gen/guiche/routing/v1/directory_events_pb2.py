@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from guiche.routing.v1 import directory_pb2 as guiche_dot_routing_dot_v1_dot_directory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(guiche/routing/v1/directory_events.proto\x12\x11guiche.routing.v1\x1a!guiche/routing/v1/directory.proto\"S\n\x13OrganizationChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\"W\n\x11\x44\x65partmentChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\"{\n\x0cLevelChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x15\n\rdepartment_id\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x10\n\x08position\x18\x06 \x01(\x05\"\xab\x01\n\x10\x41ttendantChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x05 \x01(\x08\x12\x11\n\tlevel_ids\x18\x06 \x03(\t\x12\x30\n\x05roles\x18\x07 \x03(\x0b\x32!.guiche.routing.v1.RoleAssignmentb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(guiche/routing/v1/directory_events.proto\x12\x11guiche.routing.v1\x1a!guiche/routing/v1/directory.proto\"S\n\x13OrganizationChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\ttime_zone\x18\x04 \x01(\t\"p\n\x11\x44\x65partmentChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x17\n\x0f\x61\x63knowledgement\x18\x05 \x01(\t\"\x90\x01\n\x0cLevelChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x15\n\rdepartment_id\x18\x04 \x01(\t\x12\x0c\n\x04name\x18\x05 \x01(\t\x12\x10\n\x08position\x18\x06 \x01(\x05\x12\x13\n\x0b\x61\x63\x63ount_ids\x18\x07 \x03(\t\"\xab\x01\n\x10\x41ttendantChanged\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12\x17\n\x0forganization_id\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x05 \x01(\x08\x12\x11\n\tlevel_ids\x18\x06 \x03(\t\x12\x30\n\x05roles\x18\x07 \x03(\x0b\x32!.guiche.routing.v1.RoleAssignmentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,9 +35,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORGANIZATIONCHANGED']._serialized_start=98
   _globals['_ORGANIZATIONCHANGED']._serialized_end=181
   _globals['_DEPARTMENTCHANGED']._serialized_start=183
-  _globals['_DEPARTMENTCHANGED']._serialized_end=270
-  _globals['_LEVELCHANGED']._serialized_start=272
-  _globals['_LEVELCHANGED']._serialized_end=395
-  _globals['_ATTENDANTCHANGED']._serialized_start=398
-  _globals['_ATTENDANTCHANGED']._serialized_end=569
+  _globals['_DEPARTMENTCHANGED']._serialized_end=295
+  _globals['_LEVELCHANGED']._serialized_start=298
+  _globals['_LEVELCHANGED']._serialized_end=442
+  _globals['_ATTENDANTCHANGED']._serialized_start=445
+  _globals['_ATTENDANTCHANGED']._serialized_end=616
 # @@protoc_insertion_point(module_scope)

@@ -58,10 +58,13 @@ class DepartmentChanged(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
+    ACKNOWLEDGEMENT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     version: _builtins.int
     organization_id: _builtins.str
     name: _builtins.str
+    acknowledgement: _builtins.str
+    """What its customers are told when a ticket opens, before the protocol; empty: the product's own words."""
     def __init__(
         self,
         *,
@@ -69,10 +72,11 @@ class DepartmentChanged(_message.Message):
         version: _builtins.int = ...,
         organization_id: _builtins.str = ...,
         name: _builtins.str = ...,
+        acknowledgement: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "name", b"name", "organization_id", b"organization_id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledgement", b"acknowledgement", "id", b"id", "name", b"name", "organization_id", b"organization_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -88,6 +92,7 @@ class LevelChanged(_message.Message):
     DEPARTMENT_ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     POSITION_FIELD_NUMBER: _builtins.int
+    ACCOUNT_IDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     version: _builtins.int
     organization_id: _builtins.str
@@ -95,6 +100,10 @@ class LevelChanged(_message.Message):
     name: _builtins.str
     position: _builtins.int
     """Where it stands among the levels of its department, from 1."""
+    @_builtins.property
+    def account_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Further accounts its members may answer with."""
+
     def __init__(
         self,
         *,
@@ -104,10 +113,11 @@ class LevelChanged(_message.Message):
         department_id: _builtins.str = ...,
         name: _builtins.str = ...,
         position: _builtins.int = ...,
+        account_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["department_id", b"department_id", "id", b"id", "name", b"name", "organization_id", b"organization_id", "position", b"position", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_ids", b"account_ids", "department_id", b"department_id", "id", b"id", "name", b"name", "organization_id", b"organization_id", "position", b"position", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,6 +29,9 @@ class TicketOpened(_message.Message):
 
     TICKET_FIELD_NUMBER: _builtins.int
     AUDIENCE_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    """The message that opened it."""
     @_builtins.property
     def ticket(self) -> Global___TicketState: ...
     @_builtins.property
@@ -38,10 +41,11 @@ class TicketOpened(_message.Message):
         *,
         ticket: Global___TicketState | None = ...,
         audience: Global___AudienceChange | None = ...,
+        message_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "message_id", b"message_id", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -74,6 +78,355 @@ class TicketStarted(_message.Message):
 Global___TicketStarted: _TypeAlias = TicketStarted  # noqa: Y015
 
 @_typing.final
+class TicketReplyReleased(_message.Message):
+    """An attendant answered: the message may leave now. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "message_id", b"message_id", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketReplyReleased: _TypeAlias = TicketReplyReleased  # noqa: Y015
+
+@_typing.final
+class TicketMessageAppended(_message.Message):
+    """The customer wrote on a live ticket. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "message_id", b"message_id", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketMessageAppended: _TypeAlias = TicketMessageAppended  # noqa: Y015
+
+@_typing.final
+class TicketAwaited(_message.Message):
+    """The ticket waits for an answer. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketAwaited: _TypeAlias = TicketAwaited  # noqa: Y015
+
+@_typing.final
+class TicketAwaitingExpired(_message.Message):
+    """What was awaited did not come in time. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketAwaitingExpired: _TypeAlias = TicketAwaitingExpired  # noqa: Y015
+
+@_typing.final
+class TicketReleased(_message.Message):
+    """The holder lets the queue see and take it. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketReleased: _TypeAlias = TicketReleased  # noqa: Y015
+
+@_typing.final
+class TicketFollowed(_message.Message):
+    """The holder keeps it to themselves again. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketFollowed: _TypeAlias = TicketFollowed  # noqa: Y015
+
+@_typing.final
+class TicketStatusSet(_message.Message):
+    """The status was set by hand. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketStatusSet: _TypeAlias = TicketStatusSet  # noqa: Y015
+
+@_typing.final
+class TicketPrioritySet(_message.Message):
+    """Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketPrioritySet: _TypeAlias = TicketPrioritySet  # noqa: Y015
+
+@_typing.final
+class TicketServiceTypeSet(_message.Message):
+    """The service type or its data changed. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketServiceTypeSet: _TypeAlias = TicketServiceTypeSet  # noqa: Y015
+
+@_typing.final
+class TicketConcluded(_message.Message):
+    """Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketConcluded: _TypeAlias = TicketConcluded  # noqa: Y015
+
+@_typing.final
+class TicketFinalized(_message.Message):
+    """Closed without an answer. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketFinalized: _TypeAlias = TicketFinalized  # noqa: Y015
+
+@_typing.final
+class TicketReopened(_message.Message):
+    """Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketReopened: _TypeAlias = TicketReopened  # noqa: Y015
+
+@_typing.final
+class TicketDeliveryChanged(_message.Message):
+    """What became of a message on its way to the customer. FAILED brings the ticket back to its attendant; the other states
+    change nothing of it but, for UNKNOWN, its mark. Aggregate: the ticket.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "message_id", b"message_id", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketDeliveryChanged: _TypeAlias = TicketDeliveryChanged  # noqa: Y015
+
+@_typing.final
 class TicketState(_message.Message):
     """The whole public state of a ticket; projections take only a newer version."""
 
@@ -97,6 +450,11 @@ class TicketState(_message.Message):
     OPENED_AT_FIELD_NUMBER: _builtins.int
     LAST_ACTIVITY_AT_FIELD_NUMBER: _builtins.int
     INTERACTIONS_FIELD_NUMBER: _builtins.int
+    AWAITING_FIELD_NUMBER: _builtins.int
+    NEW_MESSAGE_FIELD_NUMBER: _builtins.int
+    SERVICE_TYPE_ID_FIELD_NUMBER: _builtins.int
+    LAST_MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    PREVIOUS_TICKET_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     organization_id: _builtins.str
     version: _builtins.int
@@ -115,12 +473,20 @@ class TicketState(_message.Message):
     """Empty: unknown sender."""
     conversation_id: _builtins.str
     interactions: _builtins.int
+    new_message: _builtins.bool
+    service_type_id: _builtins.str
+    """Empty: not classified."""
+    last_message_id: _builtins.str
+    previous_ticket_id: _builtins.str
+    """The closed ticket this one continues; empty: none."""
     @_builtins.property
     def occurred_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def opened_at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def last_activity_at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def awaiting(self) -> _ticket_pb2.Awaiting: ...
     def __init__(
         self,
         *,
@@ -142,10 +508,15 @@ class TicketState(_message.Message):
         opened_at: _timestamp_pb2.Timestamp | None = ...,
         last_activity_at: _timestamp_pb2.Timestamp | None = ...,
         interactions: _builtins.int = ...,
+        awaiting: _ticket_pb2.Awaiting | None = ...,
+        new_message: _builtins.bool = ...,
+        service_type_id: _builtins.str = ...,
+        last_message_id: _builtins.str = ...,
+        previous_ticket_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_activity_at", b"last_activity_at", "occurred_at", b"occurred_at", "opened_at", b"opened_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["awaiting", b"awaiting", "last_activity_at", b"last_activity_at", "occurred_at", b"occurred_at", "opened_at", b"opened_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "department_id", b"department_id", "holder_id", b"holder_id", "id", b"id", "interactions", b"interactions", "last_activity_at", b"last_activity_at", "level_id", b"level_id", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "organization_id", b"organization_id", "platform", b"platform", "priority", b"priority", "protocol", b"protocol", "publisher_id", b"publisher_id", "released", b"released", "status", b"status", "subject", b"subject", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaiting", b"awaiting", "conversation_id", b"conversation_id", "department_id", b"department_id", "holder_id", b"holder_id", "id", b"id", "interactions", b"interactions", "last_activity_at", b"last_activity_at", "last_message_id", b"last_message_id", "level_id", b"level_id", "new_message", b"new_message", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "organization_id", b"organization_id", "platform", b"platform", "previous_ticket_id", b"previous_ticket_id", "priority", b"priority", "protocol", b"protocol", "publisher_id", b"publisher_id", "released", b"released", "service_type_id", b"service_type_id", "status", b"status", "subject", b"subject", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

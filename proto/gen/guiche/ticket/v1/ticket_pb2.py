@@ -22,33 +22,46 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from guiche.common.v1 import reference_pb2 as guiche_dot_common_dot_v1_dot_reference__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dguiche/ticket/v1/ticket.proto\x12\x10guiche.ticket.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a guiche/common/v1/reference.proto\"\xa3\x05\n\x06Ticket\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x10\n\x08protocol\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0f\n\x07snippet\x18\x05 \x01(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.guiche.ticket.v1.TicketStatus\x12\x32\n\x08priority\x18\x07 \x01(\x0e\x32 .guiche.ticket.v1.TicketPriority\x12,\n\x08platform\x18\x08 \x01(\x0e\x32\x1a.guiche.common.v1.Platform\x12/\n\ndepartment\x18\t \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12*\n\x05level\x18\n \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12+\n\x06holder\x18\x0b \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12\x10\n\x08released\x18\x0c \x01(\x08\x12.\n\tpublisher\x18\r \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12/\n\x0boccurred_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\topened_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\topened_by\x18\x10 \x01(\x0b\x32\x17.guiche.ticket.v1.Actor\x12\x34\n\x10last_activity_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cinteractions\x18\x12 \x01(\x05\x12\x15\n\rallowed_verbs\x18\x13 \x03(\t\"L\n\x05\x41\x63tor\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.guiche.ticket.v1.ActorKind\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xd6\x01\n\x0bInteraction\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.guiche.ticket.v1.InteractionKind\x12\x0f\n\x07\x63ounted\x18\x03 \x01(\x08\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05\x61\x63tor\x18\x05 \x01(\x0b\x32\x17.guiche.ticket.v1.Actor\x12)\n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x18.guiche.ticket.v1.Change\"h\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\'\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x17.guiche.ticket.v1.Value\x12&\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x17.guiche.ticket.v1.Value\"#\n\x05Value\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t*\xa3\x02\n\x0cTicketStatus\x12\x1d\n\x19TICKET_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15TICKET_STATUS_CREATED\x10\x01\x12\x16\n\x12TICKET_STATUS_OPEN\x10\x02\x12\x19\n\x15TICKET_STATUS_STARTED\x10\x03\x12\x19\n\x15TICKET_STATUS_PENDING\x10\x04\x12\x1a\n\x16TICKET_STATUS_ANSWERED\x10\x05\x12\x1d\n\x19TICKET_STATUS_TRANSFERRED\x10\x06\x12\x1a\n\x16TICKET_STATUS_APPROVAL\x10\x07\x12\x1a\n\x16TICKET_STATUS_RESOLVED\x10\x08\x12\x18\n\x14TICKET_STATUS_CLOSED\x10\t*\xc1\x01\n\x0eTicketPriority\x12\x1f\n\x1bTICKET_PRIORITY_UNSPECIFIED\x10\x00\x12\x17\n\x13TICKET_PRIORITY_LOW\x10\x01\x12\x1e\n\x1aTICKET_PRIORITY_MEDIUM_LOW\x10\x02\x12\x1a\n\x16TICKET_PRIORITY_MEDIUM\x10\x03\x12\x1f\n\x1bTICKET_PRIORITY_MEDIUM_HIGH\x10\x04\x12\x18\n\x14TICKET_PRIORITY_HIGH\x10\x05*\x86\x01\n\tActorKind\x12\x1a\n\x16\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43TOR_KIND_ATTENDANT\x10\x01\x12\x17\n\x13\x41\x43TOR_KIND_CUSTOMER\x10\x02\x12\x13\n\x0f\x41\x43TOR_KIND_RULE\x10\x03\x12\x15\n\x11\x41\x43TOR_KIND_SYSTEM\x10\x04*n\n\x0fInteractionKind\x12 \n\x1cINTERACTION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17INTERACTION_KIND_OPENED\x10\x01\x12\x1c\n\x18INTERACTION_KIND_STARTED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dguiche/ticket/v1/ticket.proto\x12\x10guiche.ticket.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a guiche/common/v1/reference.proto\"\x98\x07\n\x06Ticket\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x10\n\x08protocol\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0f\n\x07snippet\x18\x05 \x01(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.guiche.ticket.v1.TicketStatus\x12\x32\n\x08priority\x18\x07 \x01(\x0e\x32 .guiche.ticket.v1.TicketPriority\x12,\n\x08platform\x18\x08 \x01(\x0e\x32\x1a.guiche.common.v1.Platform\x12/\n\ndepartment\x18\t \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12*\n\x05level\x18\n \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12+\n\x06holder\x18\x0b \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12\x10\n\x08released\x18\x0c \x01(\x08\x12.\n\tpublisher\x18\r \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12/\n\x0boccurred_at\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\topened_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\topened_by\x18\x10 \x01(\x0b\x32\x17.guiche.ticket.v1.Actor\x12\x34\n\x10last_activity_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cinteractions\x18\x12 \x01(\x05\x12\x15\n\rallowed_verbs\x18\x13 \x03(\t\x12,\n\x08\x61waiting\x18\x14 \x01(\x0b\x32\x1a.guiche.ticket.v1.Awaiting\x12\x13\n\x0bnew_message\x18\x15 \x01(\x08\x12\x31\n\x0cservice_type\x18\x16 \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12\x37\n\x11service_type_data\x18\x17 \x03(\x0b\x32\x1c.guiche.ticket.v1.FieldValue\x12+\n\x05links\x18\x18 \x03(\x0b\x32\x1c.guiche.ticket.v1.TicketLink\x12\x17\n\x0flast_message_id\x18\x19 \x01(\t\"G\n\x08\x41waiting\x12\x10\n\x08\x63ustomer\x18\x01 \x01(\x08\x12)\n\x05until\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"a\n\nTicketLink\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .guiche.ticket.v1.TicketLinkKind\x12\x11\n\tticket_id\x18\x02 \x01(\t\x12\x10\n\x08protocol\x18\x03 \x01(\t\"A\n\nFieldValue\x12\x1a\n\x08\x66ield_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x05value\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xa0\x1f\"L\n\x05\x41\x63tor\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.guiche.ticket.v1.ActorKind\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xea\x01\n\x0bInteraction\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.guiche.ticket.v1.InteractionKind\x12\x0f\n\x07\x63ounted\x18\x03 \x01(\x08\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05\x61\x63tor\x18\x05 \x01(\x0b\x32\x17.guiche.ticket.v1.Actor\x12)\n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x18.guiche.ticket.v1.Change\x12\x12\n\nmessage_id\x18\x07 \x01(\t\"h\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\'\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x17.guiche.ticket.v1.Value\x12&\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x17.guiche.ticket.v1.Value\"#\n\x05Value\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t*l\n\x0eTicketLinkKind\x12 \n\x1cTICKET_LINK_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19TICKET_LINK_KIND_PREVIOUS\x10\x01\x12\x19\n\x15TICKET_LINK_KIND_NEXT\x10\x02*\xa3\x02\n\x0cTicketStatus\x12\x1d\n\x19TICKET_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15TICKET_STATUS_CREATED\x10\x01\x12\x16\n\x12TICKET_STATUS_OPEN\x10\x02\x12\x19\n\x15TICKET_STATUS_STARTED\x10\x03\x12\x19\n\x15TICKET_STATUS_PENDING\x10\x04\x12\x1a\n\x16TICKET_STATUS_ANSWERED\x10\x05\x12\x1d\n\x19TICKET_STATUS_TRANSFERRED\x10\x06\x12\x1a\n\x16TICKET_STATUS_APPROVAL\x10\x07\x12\x1a\n\x16TICKET_STATUS_RESOLVED\x10\x08\x12\x18\n\x14TICKET_STATUS_CLOSED\x10\t*\xc1\x01\n\x0eTicketPriority\x12\x1f\n\x1bTICKET_PRIORITY_UNSPECIFIED\x10\x00\x12\x17\n\x13TICKET_PRIORITY_LOW\x10\x01\x12\x1e\n\x1aTICKET_PRIORITY_MEDIUM_LOW\x10\x02\x12\x1a\n\x16TICKET_PRIORITY_MEDIUM\x10\x03\x12\x1f\n\x1bTICKET_PRIORITY_MEDIUM_HIGH\x10\x04\x12\x18\n\x14TICKET_PRIORITY_HIGH\x10\x05*\x86\x01\n\tActorKind\x12\x1a\n\x16\x41\x43TOR_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x41\x43TOR_KIND_ATTENDANT\x10\x01\x12\x17\n\x13\x41\x43TOR_KIND_CUSTOMER\x10\x02\x12\x13\n\x0f\x41\x43TOR_KIND_RULE\x10\x03\x12\x15\n\x11\x41\x43TOR_KIND_SYSTEM\x10\x04*\xed\x04\n\x0fInteractionKind\x12 \n\x1cINTERACTION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17INTERACTION_KIND_OPENED\x10\x01\x12\x1c\n\x18INTERACTION_KIND_STARTED\x10\x02\x12\x1c\n\x18INTERACTION_KIND_REPLIED\x10\x03\x12%\n!INTERACTION_KIND_MESSAGE_RECEIVED\x10\x04\x12\x1c\n\x18INTERACTION_KIND_AWAITED\x10\x05\x12%\n!INTERACTION_KIND_AWAITING_EXPIRED\x10\x06\x12\x1d\n\x19INTERACTION_KIND_RELEASED\x10\x07\x12\x1d\n\x19INTERACTION_KIND_FOLLOWED\x10\x08\x12\x1f\n\x1bINTERACTION_KIND_STATUS_SET\x10\t\x12!\n\x1dINTERACTION_KIND_PRIORITY_SET\x10\n\x12%\n!INTERACTION_KIND_SERVICE_TYPE_SET\x10\x0b\x12\x1e\n\x1aINTERACTION_KIND_CONCLUDED\x10\x0c\x12\x1e\n\x1aINTERACTION_KIND_FINALIZED\x10\r\x12\x1d\n\x19INTERACTION_KIND_REOPENED\x10\x0e\x12$\n INTERACTION_KIND_DELIVERY_FAILED\x10\x0f\x12%\n!INTERACTION_KIND_DELIVERY_UNKNOWN\x10\x10\x12\x1e\n\x1aINTERACTION_KIND_CONTINUED\x10\x11\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'guiche.ticket.v1.ticket_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TICKETSTATUS']._serialized_start=1235
-  _globals['_TICKETSTATUS']._serialized_end=1526
-  _globals['_TICKETPRIORITY']._serialized_start=1529
-  _globals['_TICKETPRIORITY']._serialized_end=1722
-  _globals['_ACTORKIND']._serialized_start=1725
-  _globals['_ACTORKIND']._serialized_end=1859
-  _globals['_INTERACTIONKIND']._serialized_start=1861
-  _globals['_INTERACTIONKIND']._serialized_end=1971
-  _globals['_TICKET']._serialized_start=119
-  _globals['_TICKET']._serialized_end=794
-  _globals['_ACTOR']._serialized_start=796
-  _globals['_ACTOR']._serialized_end=872
-  _globals['_INTERACTION']._serialized_start=875
-  _globals['_INTERACTION']._serialized_end=1089
-  _globals['_CHANGE']._serialized_start=1091
-  _globals['_CHANGE']._serialized_end=1195
-  _globals['_VALUE']._serialized_start=1197
-  _globals['_VALUE']._serialized_end=1232
+  _globals['_FIELDVALUE'].fields_by_name['field_id']._loaded_options = None
+  _globals['_FIELDVALUE'].fields_by_name['field_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_FIELDVALUE'].fields_by_name['value']._loaded_options = None
+  _globals['_FIELDVALUE'].fields_by_name['value']._serialized_options = b'\272H\005r\003\030\240\037'
+  _globals['_TICKETLINKKIND']._serialized_start=1767
+  _globals['_TICKETLINKKIND']._serialized_end=1875
+  _globals['_TICKETSTATUS']._serialized_start=1878
+  _globals['_TICKETSTATUS']._serialized_end=2169
+  _globals['_TICKETPRIORITY']._serialized_start=2172
+  _globals['_TICKETPRIORITY']._serialized_end=2365
+  _globals['_ACTORKIND']._serialized_start=2368
+  _globals['_ACTORKIND']._serialized_end=2502
+  _globals['_INTERACTIONKIND']._serialized_start=2505
+  _globals['_INTERACTIONKIND']._serialized_end=3126
+  _globals['_TICKET']._serialized_start=148
+  _globals['_TICKET']._serialized_end=1068
+  _globals['_AWAITING']._serialized_start=1070
+  _globals['_AWAITING']._serialized_end=1141
+  _globals['_TICKETLINK']._serialized_start=1143
+  _globals['_TICKETLINK']._serialized_end=1240
+  _globals['_FIELDVALUE']._serialized_start=1242
+  _globals['_FIELDVALUE']._serialized_end=1307
+  _globals['_ACTOR']._serialized_start=1309
+  _globals['_ACTOR']._serialized_end=1385
+  _globals['_INTERACTION']._serialized_start=1388
+  _globals['_INTERACTION']._serialized_end=1622
+  _globals['_CHANGE']._serialized_start=1624
+  _globals['_CHANGE']._serialized_end=1728
+  _globals['_VALUE']._serialized_start=1730
+  _globals['_VALUE']._serialized_end=1765
 # @@protoc_insertion_point(module_scope)

@@ -21,6 +21,27 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _TicketLinkKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TicketLinkKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TicketLinkKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TICKET_LINK_KIND_UNSPECIFIED: _TicketLinkKind.ValueType  # 0
+    TICKET_LINK_KIND_PREVIOUS: _TicketLinkKind.ValueType  # 1
+    """The closed ticket whose conversation went on in this one."""
+    TICKET_LINK_KIND_NEXT: _TicketLinkKind.ValueType  # 2
+    """The ticket a later message opened, after this one was closed."""
+
+class TicketLinkKind(_TicketLinkKind, metaclass=_TicketLinkKindEnumTypeWrapper): ...
+
+TICKET_LINK_KIND_UNSPECIFIED: TicketLinkKind.ValueType  # 0
+TICKET_LINK_KIND_PREVIOUS: TicketLinkKind.ValueType  # 1
+"""The closed ticket whose conversation went on in this one."""
+TICKET_LINK_KIND_NEXT: TicketLinkKind.ValueType  # 2
+"""The ticket a later message opened, after this one was closed."""
+Global___TicketLinkKind: _TypeAlias = TicketLinkKind  # noqa: Y015
+
 class _TicketStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -123,12 +144,54 @@ class _InteractionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Inter
     INTERACTION_KIND_UNSPECIFIED: _InteractionKind.ValueType  # 0
     INTERACTION_KIND_OPENED: _InteractionKind.ValueType  # 1
     INTERACTION_KIND_STARTED: _InteractionKind.ValueType  # 2
+    INTERACTION_KIND_REPLIED: _InteractionKind.ValueType  # 3
+    """A message to the customer was released for sending."""
+    INTERACTION_KIND_MESSAGE_RECEIVED: _InteractionKind.ValueType  # 4
+    """The customer wrote."""
+    INTERACTION_KIND_AWAITED: _InteractionKind.ValueType  # 5
+    INTERACTION_KIND_AWAITING_EXPIRED: _InteractionKind.ValueType  # 6
+    """What was awaited did not come in time."""
+    INTERACTION_KIND_RELEASED: _InteractionKind.ValueType  # 7
+    INTERACTION_KIND_FOLLOWED: _InteractionKind.ValueType  # 8
+    INTERACTION_KIND_STATUS_SET: _InteractionKind.ValueType  # 9
+    INTERACTION_KIND_PRIORITY_SET: _InteractionKind.ValueType  # 10
+    INTERACTION_KIND_SERVICE_TYPE_SET: _InteractionKind.ValueType  # 11
+    INTERACTION_KIND_CONCLUDED: _InteractionKind.ValueType  # 12
+    INTERACTION_KIND_FINALIZED: _InteractionKind.ValueType  # 13
+    INTERACTION_KIND_REOPENED: _InteractionKind.ValueType  # 14
+    INTERACTION_KIND_DELIVERY_FAILED: _InteractionKind.ValueType  # 15
+    """A reply did not reach the customer; the message says why."""
+    INTERACTION_KIND_DELIVERY_UNKNOWN: _InteractionKind.ValueType  # 16
+    """Whether a reply reached the customer cannot be known."""
+    INTERACTION_KIND_CONTINUED: _InteractionKind.ValueType  # 17
+    """A later message of the customer opened another ticket."""
 
 class InteractionKind(_InteractionKind, metaclass=_InteractionKindEnumTypeWrapper): ...
 
 INTERACTION_KIND_UNSPECIFIED: InteractionKind.ValueType  # 0
 INTERACTION_KIND_OPENED: InteractionKind.ValueType  # 1
 INTERACTION_KIND_STARTED: InteractionKind.ValueType  # 2
+INTERACTION_KIND_REPLIED: InteractionKind.ValueType  # 3
+"""A message to the customer was released for sending."""
+INTERACTION_KIND_MESSAGE_RECEIVED: InteractionKind.ValueType  # 4
+"""The customer wrote."""
+INTERACTION_KIND_AWAITED: InteractionKind.ValueType  # 5
+INTERACTION_KIND_AWAITING_EXPIRED: InteractionKind.ValueType  # 6
+"""What was awaited did not come in time."""
+INTERACTION_KIND_RELEASED: InteractionKind.ValueType  # 7
+INTERACTION_KIND_FOLLOWED: InteractionKind.ValueType  # 8
+INTERACTION_KIND_STATUS_SET: InteractionKind.ValueType  # 9
+INTERACTION_KIND_PRIORITY_SET: InteractionKind.ValueType  # 10
+INTERACTION_KIND_SERVICE_TYPE_SET: InteractionKind.ValueType  # 11
+INTERACTION_KIND_CONCLUDED: InteractionKind.ValueType  # 12
+INTERACTION_KIND_FINALIZED: InteractionKind.ValueType  # 13
+INTERACTION_KIND_REOPENED: InteractionKind.ValueType  # 14
+INTERACTION_KIND_DELIVERY_FAILED: InteractionKind.ValueType  # 15
+"""A reply did not reach the customer; the message says why."""
+INTERACTION_KIND_DELIVERY_UNKNOWN: InteractionKind.ValueType  # 16
+"""Whether a reply reached the customer cannot be known."""
+INTERACTION_KIND_CONTINUED: InteractionKind.ValueType  # 17
+"""A later message of the customer opened another ticket."""
 Global___InteractionKind: _TypeAlias = InteractionKind  # noqa: Y015
 
 @_typing.final
@@ -156,6 +219,12 @@ class Ticket(_message.Message):
     LAST_ACTIVITY_AT_FIELD_NUMBER: _builtins.int
     INTERACTIONS_FIELD_NUMBER: _builtins.int
     ALLOWED_VERBS_FIELD_NUMBER: _builtins.int
+    AWAITING_FIELD_NUMBER: _builtins.int
+    NEW_MESSAGE_FIELD_NUMBER: _builtins.int
+    SERVICE_TYPE_FIELD_NUMBER: _builtins.int
+    SERVICE_TYPE_DATA_FIELD_NUMBER: _builtins.int
+    LINKS_FIELD_NUMBER: _builtins.int
+    LAST_MESSAGE_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     etag: _builtins.str
     """Changes with every change of the ticket. Send it back as If-Match to act only on what you have seen."""
@@ -171,6 +240,12 @@ class Ticket(_message.Message):
     """The holder lets the queue see and take it."""
     interactions: _builtins.int
     """How many counted changes the ticket has had; see Interaction.counted."""
+    new_message: _builtins.bool
+    """Something arrived that the holder has not acted on since."""
+    last_message_id: _builtins.str
+    """The newest message of the conversation with the customer, either way, automatic ones aside. Send it back as seenUpTo
+    of a reply, to be warned of what has arrived since.
+    """
     @_builtins.property
     def department(self) -> _reference_pb2.Reference: ...
     @_builtins.property
@@ -197,6 +272,20 @@ class Ticket(_message.Message):
     def allowed_verbs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The verbs the asking attendant may use on it now, as in the routes, e.g. "start"."""
 
+    @_builtins.property
+    def awaiting(self) -> Global___Awaiting:
+        """What the ticket waits for; absent: nothing."""
+
+    @_builtins.property
+    def service_type(self) -> _reference_pb2.Reference:
+        """Absent: not classified yet."""
+
+    @_builtins.property
+    def service_type_data(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldValue]: ...
+    @_builtins.property
+    def links(self) -> _containers.RepeatedCompositeFieldContainer[Global___TicketLink]:
+        """The ticket this one continues and the one that continues it, as far as they exist."""
+
     def __init__(
         self,
         *,
@@ -219,14 +308,97 @@ class Ticket(_message.Message):
         last_activity_at: _timestamp_pb2.Timestamp | None = ...,
         interactions: _builtins.int = ...,
         allowed_verbs: _abc.Iterable[_builtins.str] | None = ...,
+        awaiting: Global___Awaiting | None = ...,
+        new_message: _builtins.bool = ...,
+        service_type: _reference_pb2.Reference | None = ...,
+        service_type_data: _abc.Iterable[Global___FieldValue] | None = ...,
+        links: _abc.Iterable[Global___TicketLink] | None = ...,
+        last_message_id: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["department", b"department", "holder", b"holder", "last_activity_at", b"last_activity_at", "level", b"level", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "opened_by", b"opened_by", "publisher", b"publisher"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["awaiting", b"awaiting", "department", b"department", "holder", b"holder", "last_activity_at", b"last_activity_at", "level", b"level", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "opened_by", b"opened_by", "publisher", b"publisher", "service_type", b"service_type"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_verbs", b"allowed_verbs", "department", b"department", "etag", b"etag", "holder", b"holder", "id", b"id", "interactions", b"interactions", "last_activity_at", b"last_activity_at", "level", b"level", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "opened_by", b"opened_by", "platform", b"platform", "priority", b"priority", "protocol", b"protocol", "publisher", b"publisher", "released", b"released", "snippet", b"snippet", "status", b"status", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_verbs", b"allowed_verbs", "awaiting", b"awaiting", "department", b"department", "etag", b"etag", "holder", b"holder", "id", b"id", "interactions", b"interactions", "last_activity_at", b"last_activity_at", "last_message_id", b"last_message_id", "level", b"level", "links", b"links", "new_message", b"new_message", "occurred_at", b"occurred_at", "opened_at", b"opened_at", "opened_by", b"opened_by", "platform", b"platform", "priority", b"priority", "protocol", b"protocol", "publisher", b"publisher", "released", b"released", "service_type", b"service_type", "service_type_data", b"service_type_data", "snippet", b"snippet", "status", b"status", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Ticket: _TypeAlias = Ticket  # noqa: Y015
+
+@_typing.final
+class Awaiting(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_FIELD_NUMBER: _builtins.int
+    UNTIL_FIELD_NUMBER: _builtins.int
+    customer: _builtins.bool
+    """The customer's answer is awaited."""
+    @_builtins.property
+    def until(self) -> _timestamp_pb2.Timestamp:
+        """When the ticket comes back as OPEN without an answer; absent: never."""
+
+    def __init__(
+        self,
+        *,
+        customer: _builtins.bool = ...,
+        until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["until", b"until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer", b"customer", "until", b"until"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Awaiting: _TypeAlias = Awaiting  # noqa: Y015
+
+@_typing.final
+class TicketLink(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    TICKET_ID_FIELD_NUMBER: _builtins.int
+    PROTOCOL_FIELD_NUMBER: _builtins.int
+    kind: Global___TicketLinkKind.ValueType
+    ticket_id: _builtins.str
+    protocol: _builtins.str
+    def __init__(
+        self,
+        *,
+        kind: Global___TicketLinkKind.ValueType = ...,
+        ticket_id: _builtins.str = ...,
+        protocol: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "protocol", b"protocol", "ticket_id", b"ticket_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketLink: _TypeAlias = TicketLink  # noqa: Y015
+
+@_typing.final
+class FieldValue(_message.Message):
+    """The value of one field of the ticket's service type."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_ID_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    field_id: _builtins.str
+    """The id of a field of the service type."""
+    value: _builtins.str
+    """Text as written; a number with a point, e.g. "1234.50"; a date as 2026-11-21; the id of a choice; "true" or "false"."""
+    def __init__(
+        self,
+        *,
+        field_id: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["field_id", b"field_id", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FieldValue: _TypeAlias = FieldValue  # noqa: Y015
 
 @_typing.final
 class Actor(_message.Message):
@@ -268,10 +440,13 @@ class Interaction(_message.Message):
     AT_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     kind: Global___InteractionKind.ValueType
     counted: _builtins.bool
     """Whether it counts in Ticket.interactions. Entries such as the opening are history but no interaction."""
+    message_id: _builtins.str
+    """The message it is about, for REPLIED, MESSAGE_RECEIVED, DELIVERY_FAILED and DELIVERY_UNKNOWN; else empty."""
     @_builtins.property
     def at(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -287,10 +462,11 @@ class Interaction(_message.Message):
         at: _timestamp_pb2.Timestamp | None = ...,
         actor: Global___Actor | None = ...,
         changes: _abc.Iterable[Global___Change] | None = ...,
+        message_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at", "changes", b"changes", "counted", b"counted", "id", b"id", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at", "changes", b"changes", "counted", b"counted", "id", b"id", "kind", b"kind", "message_id", b"message_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -306,7 +482,10 @@ class Change(_message.Message):
     BEFORE_FIELD_NUMBER: _builtins.int
     AFTER_FIELD_NUMBER: _builtins.int
     field: _builtins.str
-    """The field of Ticket, in lowerCamelCase: "status", "holder", "department", "level", "priority"."""
+    """The field of Ticket, in lowerCamelCase: "status", "holder", "department", "level", "priority", "released",
+    "awaitingCustomer", "awaitingUntil", "newMessage", "serviceType", "next" (the ticket that continues it), or a field of
+    the service type as "data:<fieldId>".
+    """
     @_builtins.property
     def before(self) -> Global___Value:
         """Absent where there was nothing before."""
@@ -337,9 +516,9 @@ class Value(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """The enum value without prefix (status, priority) or the id."""
+    """The enum value without prefix (status, priority), the id, the time, "true" or "false"."""
     name: _builtins.str
-    """The name to show where the code is an id; else empty."""
+    """The name to show where the code is an id, the value where it is one of a service type's field; else empty."""
     def __init__(
         self,
         *,

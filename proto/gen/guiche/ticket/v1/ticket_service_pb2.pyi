@@ -358,51 +358,85 @@ class ListInteractionsResponse(_message.Message):
 Global___ListInteractionsResponse: _TypeAlias = ListInteractionsResponse  # noqa: Y015
 
 @_typing.final
-class StartTicketRequest(_message.Message):
+class AppendMessagesRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    TICKET_ID_FIELD_NUMBER: _builtins.int
-    ETAG_FIELD_NUMBER: _builtins.int
-    REQUEST_ID_FIELD_NUMBER: _builtins.int
-    ticket_id: _builtins.str
-    etag: _builtins.str
-    """Where given, the ticket must still be in this state, else STALE. Also as If-Match."""
-    request_id: _builtins.str
-    """Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key."""
+    MESSAGES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def messages(self) -> _containers.RepeatedCompositeFieldContainer[Global___AppendedMessage]: ...
     def __init__(
         self,
         *,
-        ticket_id: _builtins.str = ...,
-        etag: _builtins.str = ...,
-        request_id: _builtins.str = ...,
+        messages: _abc.Iterable[Global___AppendedMessage] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["etag", b"etag", "request_id", b"request_id", "ticket_id", b"ticket_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["messages", b"messages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___StartTicketRequest: _TypeAlias = StartTicketRequest  # noqa: Y015
+Global___AppendMessagesRequest: _TypeAlias = AppendMessagesRequest  # noqa: Y015
 
 @_typing.final
-class StartTicketResponse(_message.Message):
+class AppendedMessage(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    TICKET_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def ticket(self) -> _ticket_pb2.Ticket: ...
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    ORGANIZATION_ID_FIELD_NUMBER: _builtins.int
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    PUBLISHER_ID_FIELD_NUMBER: _builtins.int
+    PUBLISHER_NAME_FIELD_NUMBER: _builtins.int
+    SNIPPET_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    organization_id: _builtins.str
+    conversation_id: _builtins.str
+    publisher_id: _builtins.str
+    """Who wrote it; empty where the sender could not be told."""
+    publisher_name: _builtins.str
+    snippet: _builtins.str
+    traceparent: _builtins.str
+    """W3C trace context of this one's own way here. May be empty."""
     def __init__(
         self,
         *,
-        ticket: _ticket_pb2.Ticket | None = ...,
+        message_id: _builtins.str = ...,
+        organization_id: _builtins.str = ...,
+        conversation_id: _builtins.str = ...,
+        publisher_id: _builtins.str = ...,
+        publisher_name: _builtins.str = ...,
+        snippet: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["ticket", b"ticket"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "message_id", b"message_id", "organization_id", b"organization_id", "publisher_id", b"publisher_id", "publisher_name", b"publisher_name", "snippet", b"snippet", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___StartTicketResponse: _TypeAlias = StartTicketResponse  # noqa: Y015
+Global___AppendedMessage: _TypeAlias = AppendedMessage  # noqa: Y015
+
+@_typing.final
+class AppendMessagesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKETS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def tickets(self) -> _containers.RepeatedCompositeFieldContainer[Global___OpenedTicket]:
+        """In the order of the messages; ticket_id is empty where there is no live ticket."""
+
+    def __init__(
+        self,
+        *,
+        tickets: _abc.Iterable[Global___OpenedTicket] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tickets", b"tickets"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AppendMessagesResponse: _TypeAlias = AppendMessagesResponse  # noqa: Y015
 
 @_typing.final
 class OpenTicketsRequest(_message.Message):

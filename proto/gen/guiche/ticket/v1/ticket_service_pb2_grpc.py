@@ -55,10 +55,10 @@ class TicketServiceStub:
                 request_serializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.ListInteractionsRequest.SerializeToString,
                 response_deserializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.ListInteractionsResponse.FromString,
                 _registered_method=True)
-        self.StartTicket = channel.unary_unary(
-                '/guiche.ticket.v1.TicketService/StartTicket',
-                request_serializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.StartTicketRequest.SerializeToString,
-                response_deserializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.StartTicketResponse.FromString,
+        self.AppendMessages = channel.unary_unary(
+                '/guiche.ticket.v1.TicketService/AppendMessages',
+                request_serializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.AppendMessagesRequest.SerializeToString,
+                response_deserializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.AppendMessagesResponse.FromString,
                 _registered_method=True)
         self.OpenTickets = channel.unary_unary(
                 '/guiche.ticket.v1.TicketService/OpenTickets',
@@ -109,17 +109,17 @@ class TicketServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def StartTicket(self, request, context):
-        """Takes the ticket: it becomes STARTED, held by the attendant, and leaves everyone else's queue.
-        Of two who press at once one gets it; the other is told TICKET_ALREADY_STARTED with the holder's name.
-        From any other state: TRANSITION_NOT_ALLOWED, naming the verbs that are.
+    def AppendMessages(self, request, context):
+        """Adds each message to the live ticket of its conversation, in the order given, in one transaction. Idempotent by message
+        id. Where there is no live ticket, nothing happens: see AppendMessagesResponse.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def OpenTickets(self, request, context):
-        """Opens one ticket for each first message, in place, in one transaction. Idempotent by message id.
+        """Opens one ticket for each message, in place, in one transaction. Idempotent by message id. Where its conversation has
+        a live ticket by now the message is appended to that; where it has a closed one, the new ticket is linked to it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -162,10 +162,10 @@ def add_TicketServiceServicer_to_server(servicer, server):
                     request_deserializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.ListInteractionsRequest.FromString,
                     response_serializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.ListInteractionsResponse.SerializeToString,
             ),
-            'StartTicket': grpc.unary_unary_rpc_method_handler(
-                    servicer.StartTicket,
-                    request_deserializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.StartTicketRequest.FromString,
-                    response_serializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.StartTicketResponse.SerializeToString,
+            'AppendMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.AppendMessages,
+                    request_deserializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.AppendMessagesRequest.FromString,
+                    response_serializer=guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.AppendMessagesResponse.SerializeToString,
             ),
             'OpenTickets': grpc.unary_unary_rpc_method_handler(
                     servicer.OpenTickets,
@@ -303,7 +303,7 @@ class TicketService:
             _registered_method=True)
 
     @staticmethod
-    def StartTicket(request,
+    def AppendMessages(request,
             target,
             options=(),
             channel_credentials=None,
@@ -316,9 +316,9 @@ class TicketService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/guiche.ticket.v1.TicketService/StartTicket',
-            guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.StartTicketRequest.SerializeToString,
-            guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.StartTicketResponse.FromString,
+            '/guiche.ticket.v1.TicketService/AppendMessages',
+            guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.AppendMessagesRequest.SerializeToString,
+            guiche_dot_ticket_dot_v1_dot_ticket__service__pb2.AppendMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

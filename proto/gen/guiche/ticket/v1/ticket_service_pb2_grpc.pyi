@@ -41,13 +41,14 @@ class TicketServiceStub:
     """One ticket. A ticket the attendant may not see does not exist for them: TICKET_NOT_FOUND."""
     ListInteractions: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.ListInteractionsRequest, _ticket_service_pb2.ListInteractionsResponse]
     """The ticket's history, oldest first."""
-    StartTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.StartTicketRequest, _ticket_service_pb2.StartTicketResponse]
-    """Takes the ticket: it becomes STARTED, held by the attendant, and leaves everyone else's queue.
-    Of two who press at once one gets it; the other is told TICKET_ALREADY_STARTED with the holder's name.
-    From any other state: TRANSITION_NOT_ALLOWED, naming the verbs that are.
+    AppendMessages: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.AppendMessagesRequest, _ticket_service_pb2.AppendMessagesResponse]
+    """Adds each message to the live ticket of its conversation, in the order given, in one transaction. Idempotent by message
+    id. Where there is no live ticket, nothing happens: see AppendMessagesResponse.
     """
     OpenTickets: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.OpenTicketsRequest, _ticket_service_pb2.OpenTicketsResponse]
-    """Opens one ticket for each first message, in place, in one transaction. Idempotent by message id."""
+    """Opens one ticket for each message, in place, in one transaction. Idempotent by message id. Where its conversation has
+    a live ticket by now the message is appended to that; where it has a closed one, the new ticket is linked to it.
+    """
     AuthorizeTicket: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.AuthorizeTicketRequest, _ticket_service_pb2.AuthorizeTicketResponse]
     """Signs a grant of about a minute for an action on what hangs on a ticket but lives in another service."""
     GetAudience: _grpc.UnaryUnaryMultiCallable[_ticket_service_pb2.GetAudienceRequest, _ticket_service_pb2.GetAudienceResponse]
@@ -66,13 +67,14 @@ class TicketServiceAsyncStub(TicketServiceStub):
     """One ticket. A ticket the attendant may not see does not exist for them: TICKET_NOT_FOUND."""
     ListInteractions: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.ListInteractionsRequest, _ticket_service_pb2.ListInteractionsResponse]  # type: ignore[assignment]
     """The ticket's history, oldest first."""
-    StartTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.StartTicketRequest, _ticket_service_pb2.StartTicketResponse]  # type: ignore[assignment]
-    """Takes the ticket: it becomes STARTED, held by the attendant, and leaves everyone else's queue.
-    Of two who press at once one gets it; the other is told TICKET_ALREADY_STARTED with the holder's name.
-    From any other state: TRANSITION_NOT_ALLOWED, naming the verbs that are.
+    AppendMessages: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.AppendMessagesRequest, _ticket_service_pb2.AppendMessagesResponse]  # type: ignore[assignment]
+    """Adds each message to the live ticket of its conversation, in the order given, in one transaction. Idempotent by message
+    id. Where there is no live ticket, nothing happens: see AppendMessagesResponse.
     """
     OpenTickets: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.OpenTicketsRequest, _ticket_service_pb2.OpenTicketsResponse]  # type: ignore[assignment]
-    """Opens one ticket for each first message, in place, in one transaction. Idempotent by message id."""
+    """Opens one ticket for each message, in place, in one transaction. Idempotent by message id. Where its conversation has
+    a live ticket by now the message is appended to that; where it has a closed one, the new ticket is linked to it.
+    """
     AuthorizeTicket: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.AuthorizeTicketRequest, _ticket_service_pb2.AuthorizeTicketResponse]  # type: ignore[assignment]
     """Signs a grant of about a minute for an action on what hangs on a ticket but lives in another service."""
     GetAudience: _aio.UnaryUnaryMultiCallable[_ticket_service_pb2.GetAudienceRequest, _ticket_service_pb2.GetAudienceResponse]  # type: ignore[assignment]
@@ -114,14 +116,13 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         """The ticket's history, oldest first."""
 
     @_abc_1.abstractmethod
-    def StartTicket(
+    def AppendMessages(
         self,
-        request: _ticket_service_pb2.StartTicketRequest,
+        request: _ticket_service_pb2.AppendMessagesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_ticket_service_pb2.StartTicketResponse, _abc.Awaitable[_ticket_service_pb2.StartTicketResponse]]:
-        """Takes the ticket: it becomes STARTED, held by the attendant, and leaves everyone else's queue.
-        Of two who press at once one gets it; the other is told TICKET_ALREADY_STARTED with the holder's name.
-        From any other state: TRANSITION_NOT_ALLOWED, naming the verbs that are.
+    ) -> _typing.Union[_ticket_service_pb2.AppendMessagesResponse, _abc.Awaitable[_ticket_service_pb2.AppendMessagesResponse]]:
+        """Adds each message to the live ticket of its conversation, in the order given, in one transaction. Idempotent by message
+        id. Where there is no live ticket, nothing happens: see AppendMessagesResponse.
         """
 
     @_abc_1.abstractmethod
@@ -130,7 +131,9 @@ class TicketServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ticket_service_pb2.OpenTicketsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ticket_service_pb2.OpenTicketsResponse, _abc.Awaitable[_ticket_service_pb2.OpenTicketsResponse]]:
-        """Opens one ticket for each first message, in place, in one transaction. Idempotent by message id."""
+        """Opens one ticket for each message, in place, in one transaction. Idempotent by message id. Where its conversation has
+        a live ticket by now the message is appended to that; where it has a closed one, the new ticket is linked to it.
+        """
 
     @_abc_1.abstractmethod
     def AuthorizeTicket(
