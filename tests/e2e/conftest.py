@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from correspondent import Correspondent
 from e2e_support import Browser, Collector, System
 from playwright.sync_api import sync_playwright
 
@@ -43,7 +44,18 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
 
 
 @pytest.fixture(scope="session")
-def system(tmp_path_factory: pytest.TempPathFactory, collector: Collector, broker: RabbitMQ) -> Iterator[System]:
+def customers_server() -> Iterator[Correspondent]:
+    """Where everything goes that the system sends."""
+    running = Correspondent()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def system(
+    tmp_path_factory: pytest.TempPathFactory, collector: Collector, broker: RabbitMQ, customers_server: Correspondent
+) -> Iterator[System]:
     data = tmp_path_factory.mktemp("guiche")
     port, smtp_port = free_ports(2)
     environment = {
@@ -53,6 +65,8 @@ def system(tmp_path_factory: pytest.TempPathFactory, collector: Collector, broke
         "GUICHE_SMTP_PORT": str(smtp_port),
         "GUICHE_FIRST_WATCH_PORT": str(free_range(len(PROCESSES))),
         "GUICHE_RABBITMQ_URL": broker.url,
+        "GUICHE_SMTP_RELAY": customers_server.address,
+        "GUICHE_CRASH_FILE": str(data / "crash"),
         "GUICHE_OTLP_ENDPOINT": collector.address,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }

@@ -1,0 +1,98 @@
+"""The customer's side of a conversation: a real SMTP server that receives what Guichê sends, and answers to it."""
+
+import email.policy
+import re
+import threading
+from dataclasses import dataclass
+from email.message import EmailMessage
+from email.parser import BytesParser
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from servicekit.testing import eventually
+
+
+@dataclass(frozen=True)
+class Received:
+    sender: str
+    recipients: list[str]
+    mail: EmailMessage
+
+    @property
+    def text(self) -> str:
+        body = self.mail.get_body(("plain",))
+        assert body is not None
+        return str(body.get_content())
+
+    @property
+    def is_acknowledgement(self) -> bool:
+        return self.mail["Auto-Submitted"] == "auto-replied"
+
+
+class Correspondent:
+    """refused: by address, the SMTP answer to its RCPT, e.g. "550 5.1.1 No such user"."""
+
+    def __init__(self) -> None:
+        self.received: list[Received] = []
+        self.refused: dict[str, str] = {}
+        self.lock = threading.Lock()
+        self.controller = Controller(self, hostname="127.0.0.1", port=0, ready_timeout=10)
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        parsed = BytesParser(policy=email.policy.default).parsebytes(bytes(envelope.content or b""))
+        assert isinstance(parsed, EmailMessage)
+        with self.lock:
+            self.received.append(Received(envelope.mail_from or "", list(envelope.rcpt_tos), parsed))
+        return "250 OK"
+
+    def start(self) -> None:
+        self.controller.start()
+
+    def stop(self) -> None:
+        self.controller.stop()
+
+    @property
+    def address(self) -> str:
+        assert self.controller.server is not None
+        host, port = self.controller.server.sockets[0].getsockname()[:2]
+        return f"{host}:{port}"
+
+    def mails_to(self, address: str) -> list[Received]:
+        with self.lock:
+            return [one for one in self.received if address in one.recipients]
+
+    def acknowledgement(self, address: str) -> Received:
+        return eventually(lambda: [m for m in self.mails_to(address) if m.is_acknowledgement], seconds=30)[0]
+
+    def replies(self, address: str) -> list[Received]:
+        return [m for m in self.mails_to(address) if not m.is_acknowledgement]
+
+    def reply(self, address: str, number: int = 1) -> Received:
+        """The number-th reply to an address, once it has come."""
+        return eventually(lambda: self.replies(address)[number - 1 : number], seconds=30)[0]
+
+
+def answer_to(mail: EmailMessage, text: str, sender: str, to: str = "", **headers: Any) -> EmailMessage:
+    """As a mail program answers: to Reply-To, with In-Reply-To and References. A header given as None is left out."""
+    answer = EmailMessage()
+    answer["From"] = sender
+    answer["To"] = to or mail["Reply-To"] or mail["From"]
+    answer["Subject"] = "RES: " + re.sub(r"^(re|res):\s*", "", str(mail["Subject"]), flags=re.IGNORECASE)
+    answer["Message-ID"] = headers.pop("message_id", None) or f"<{threading.get_native_id()}.{id(answer)}@exemplo.com>"
+    own = {"In-Reply-To": mail["Message-ID"], "References": f"{mail['References'] or ''} {mail['Message-ID']}".strip()}
+    for name, value in (own | {k.replace("_", "-"): v for k, v in headers.items()}).items():
+        if value is not None:
+            del answer[name]
+            answer[name] = value
+    answer.set_content(text)
+    return answer
