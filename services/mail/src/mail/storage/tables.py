@@ -87,6 +87,24 @@ ATTACHMENTS = Table(
     Column("inline", Boolean, nullable=False),
 )
 
+HEADER_IDS = Table(
+    "header_ids",
+    METADATA,
+    Column("organization_id", ID, primary_key=True),
+    Column("header_id", Text, primary_key=True),
+    Column("conversation_id", ID, primary_key=True),
+    Column("own", Boolean, primary_key=True),
+    Column("account_id", ID, nullable=False),
+    Column("message_id", ID, nullable=False),
+)
+
+PARTICIPANTS = Table(
+    "participants",
+    METADATA,
+    Column("conversation_id", ID, primary_key=True),
+    Column("email", Text, primary_key=True),
+)
+
 
 def values_of(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Rows of one slotted dataclass as parameters; dataclasses.asdict copies deeply, which costs ten times as much."""
