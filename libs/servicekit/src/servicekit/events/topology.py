@@ -19,6 +19,7 @@ CONSUMERS: dict[str, tuple[str, ...]] = {
         "guiche.routing.v1.LevelChanged",
         "guiche.routing.v1.AttendantChanged",
         "guiche.publisher.v1.PublisherChanged",
+        "guiche.mail.v1.DeliveryChanged",
     ),
 }
 
