@@ -84,9 +84,238 @@ export interface paths {
         /**
          * @description Takes the ticket: it becomes STARTED, held by the attendant, and leaves everyone else's queue.
          *     Of two who press at once one gets it; the other is told TICKET_ALREADY_STARTED with the holder's name.
-         *     From any other state: TRANSITION_NOT_ALLOWED, naming the verbs that are.
          */
         post: operations["startTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}:awaitReply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Waits for the customer: OPEN, STARTED or ANSWERED becomes PENDING. RELEASE lets the queue see and take it meanwhile,
+         *     FOLLOW keeps it with its holder.
+         */
+        post: operations["awaitReply"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}:release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Lets the queue see and take a held ticket; it stays with its holder until somebody does. */
+        post: operations["releaseTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}:follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Takes a release back. */
+        post: operations["followTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}:setStatus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sets the status by hand, to OPEN, PENDING, RESOLVED or CLOSED. */
+        post: operations["setStatus"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}:setPriority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: operations["setPriority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}/serviceType": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * @description Classifies the ticket and gives the data of its service type, replacing what was there. Mandatory fields may still be
+         *     missing; they are asked for where the ticket is closed.
+         */
+        put: operations["setServiceType"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}:conclude": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Closes a held ticket. SERVICE_TYPE_DATA_MISSING lists the mandatory fields that are missing. */
+        post: operations["concludeTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}:finalize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Closes a ticket without answering. Mandatory data is needed only if it was ever answered. */
+        post: operations["finalizeTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}:reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description RESOLVED becomes OPEN. */
+        post: operations["reopenTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}:reply": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * @description Answers the customer and gives the ticket the status it is sent as, in one step: stores the message with its files,
+         *     then releases it with the ticket's change. Where something is refused nothing is sent. Repeating a call with the same
+         *     requestId sends once, whatever was interrupted where. SEEN_UP_TO_STALE where something arrived since seenUpTo: look
+         *     at it, then send with the new lastMessageId.
+         */
+        post: operations["replyToTicket"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/serviceTypes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description Those of the organization, by name. */
+        get: operations["listServiceTypes"];
+        put?: never;
+        post: operations["createServiceType"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/serviceTypes/{serviceTypeId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getServiceType"];
+        /** @description Replaces all of it. A field that is left out is asked for no more; what was given for it stays on its tickets. */
+        put: operations["updateServiceType"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/departments/{departmentId}/closingRules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: operations["getClosingRules"];
+        put: operations["updateClosingRules"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -104,6 +333,40 @@ export interface paths {
         get: operations["listMessages"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}/replyOptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description What a reply box needs: the accounts that may answer, and to whom. */
+        get: operations["getReplyOptions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tickets/{ticketId}/messages/{messageId}:resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Sends a message again whose delivery is FAILED or UNKNOWN, by somebody's decision; else DELIVERY_NOT_ENDED. */
+        post: operations["resendMessage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -195,6 +458,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tickets/{ticketId}/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** @description Stores a file to be named in a reply of the same attendant on the same ticket (attachmentIds) within a day, else it is forgotten. The body is the file itself, with its own Content-Type, at most 20 MiB, else ATTACHMENT_TOO_LARGE. */
+        post: operations["uploadAttachment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -239,14 +519,73 @@ export interface components {
             /** @description Shown within the text rather than listed below it. */
             inline: boolean;
         };
+        /** @enum {string} */
+        AutomaticKind: "UNSPECIFIED" | "AUTO_SUBMITTED" | "BOUNCE" | "LIST" | "BULK" | "ACKNOWLEDGEMENT";
+        /** @description How a ticket waits for the customer. */
+        AwaitInput: {
+            /** @enum {string} */
+            mode: "FOLLOW" | "RELEASE";
+            /**
+             * Format: date-time
+             * @description When it comes back without an answer; absent: never. In the future, at most a year from now, else AWAIT_UNTIL_INVALID.
+             */
+            until?: string | null;
+        };
+        AwaitReplyRequest: {
+            /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
+            etag?: string;
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+            /** @enum {string} */
+            mode: "FOLLOW" | "RELEASE";
+            /**
+             * Format: date-time
+             * @description When it comes back without an answer; absent: never. In the future, at most a year from now, else AWAIT_UNTIL_INVALID.
+             */
+            until?: string | null;
+        };
+        Awaiting: {
+            /** @description The customer's answer is awaited. */
+            customer: boolean;
+            /**
+             * Format: date-time
+             * @description When the ticket comes back as OPEN without an answer; absent: never.
+             */
+            until: string | null;
+        };
         /** @description One fact, before and after. */
         Change: {
-            /** @description The field of Ticket, in lowerCamelCase: "status", "holder", "department", "level", "priority". */
+            /**
+             * @description The field of Ticket, in lowerCamelCase: "status", "holder", "department", "level", "priority", "released",
+             *     "awaitingCustomer", "awaitingUntil", "newMessage", "serviceType", "next" (the ticket that continues it), or a field of
+             *     the service type as "data:<fieldId>".
+             */
             field: string;
             /** @description Absent where there was nothing before. */
             before: components["schemas"]["Value"] | null;
             /** @description Absent where there is nothing afterwards. */
             after: components["schemas"]["Value"] | null;
+        };
+        /** @description A service type with its data, to be set in the same step. */
+        ClassificationInput: {
+            /** Format: uuid */
+            serviceTypeId: string;
+            data?: components["schemas"]["FieldValueInput"][];
+        };
+        /** @description What a department demands before its tickets may be closed. */
+        ClosingRules: {
+            departmentId: string;
+            etag: string;
+            /** @description Every ticket needs a service type, with its mandatory data. */
+            serviceTypeRequired: boolean;
+        };
+        ConcludeTicketRequest: {
+            /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
+            etag?: string;
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+            /** @description Where data is still to be given. */
+            classification?: components["schemas"]["ClassificationInput"] | null;
         };
         CountTicketsResponse: {
             /** @description Only statuses that have tickets. */
@@ -256,12 +595,106 @@ export interface components {
             /** Format: int32 */
             total: number;
         };
+        CreateServiceTypeRequest: {
+            name: string;
+            departmentIds?: string[];
+            fields?: components["schemas"]["FieldInput"][];
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+        };
+        /** @description Whether a message has reached the customer's server. */
+        Delivery: {
+            state: components["schemas"]["DeliveryState"];
+            /**
+             * Format: date-time
+             * @description Since when.
+             */
+            at: string | null;
+            /** @description For FAILED the words of the server that refused it, for QUEUED those of a temporary refusal; may be empty. */
+            detail: string;
+            /** @description Of several recipients, those that were refused while others were accepted. */
+            refused: components["schemas"]["RefusedRecipient"][];
+        };
+        /** @enum {string} */
+        DeliveryState: "UNSPECIFIED" | "QUEUED" | "SENDING" | "SENT" | "FAILED" | "UNKNOWN";
         DepartmentCount: {
             department: components["schemas"]["Reference"] | null;
             statuses: components["schemas"]["StatusCount"][];
             levels: components["schemas"]["LevelCount"][];
             /** Format: int32 */
             total: number;
+        };
+        /** @description One thing that is asked for. */
+        Field: {
+            /** @description Given by the server where empty; keep it, so that data given before stays with the field. */
+            id: string;
+            name: string;
+            kind: components["schemas"]["FieldKind"];
+            /** @description Must be filled before the ticket may be closed. */
+            mandatory: boolean;
+            /** @description For CHOICE, one at least; for others none. */
+            choices: components["schemas"]["FieldChoice"][];
+        };
+        FieldChoice: {
+            /** @description Given by the server where empty. */
+            id: string;
+            name: string;
+        };
+        FieldChoiceInput: {
+            /**
+             * Format: uuid
+             * @description Given by the server where empty.
+             */
+            id?: string;
+            name: string;
+        };
+        /** @description One thing that is asked for. */
+        FieldInput: {
+            /**
+             * Format: uuid
+             * @description Given by the server where empty; keep it, so that data given before stays with the field.
+             */
+            id?: string;
+            name: string;
+            /** @enum {string} */
+            kind: "TEXT" | "NUMBER" | "DATE" | "CHOICE" | "YES_NO";
+            /** @description Must be filled before the ticket may be closed. */
+            mandatory?: boolean;
+            /** @description For CHOICE, one at least; for others none. */
+            choices?: components["schemas"]["FieldChoiceInput"][];
+        };
+        /** @enum {string} */
+        FieldKind: "UNSPECIFIED" | "TEXT" | "NUMBER" | "DATE" | "CHOICE" | "YES_NO";
+        /** @description The value of one field of the ticket's service type. */
+        FieldValue: {
+            /** @description The id of a field of the service type. */
+            fieldId: string;
+            /** @description Text as written; a number with a point, e.g. "1234.50"; a date as 2026-11-21; the id of a choice; "true" or "false". */
+            value: string;
+        };
+        /** @description The value of one field of the ticket's service type. */
+        FieldValueInput: {
+            /**
+             * Format: uuid
+             * @description The id of a field of the service type.
+             */
+            fieldId: string;
+            /** @description Text as written; a number with a point, e.g. "1234.50"; a date as 2026-11-21; the id of a choice; "true" or "false". */
+            value?: string;
+        };
+        FinalizeTicketRequest: {
+            /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
+            etag?: string;
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+            /** @description Where data is still to be given. */
+            classification?: components["schemas"]["ClassificationInput"] | null;
+        };
+        FollowTicketRequest: {
+            /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
+            etag?: string;
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
         };
         /** @description One entry of a ticket's history. Append-only. */
         Interaction: {
@@ -273,9 +706,13 @@ export interface components {
             at: string | null;
             actor: components["schemas"]["Actor"] | null;
             changes: components["schemas"]["Change"][];
+            /** @description The message it is about, for REPLIED, MESSAGE_RECEIVED, DELIVERY_FAILED and DELIVERY_UNKNOWN; else empty. */
+            messageId: string;
         };
         /** @enum {string} */
-        InteractionKind: "UNSPECIFIED" | "OPENED" | "STARTED";
+        InteractionKind: "UNSPECIFIED" | "OPENED" | "STARTED" | "REPLIED" | "MESSAGE_RECEIVED" | "AWAITED" | "AWAITING_EXPIRED" | "RELEASED" | "FOLLOWED" | "STATUS_SET" | "PRIORITY_SET" | "SERVICE_TYPE_SET" | "CONCLUDED" | "FINALIZED" | "REOPENED" | "DELIVERY_FAILED" | "DELIVERY_UNKNOWN" | "CONTINUED";
+        /** @enum {string} */
+        JoinRule: "UNSPECIFIED" | "REPLY_ADDRESS" | "SIGNED_MESSAGE_ID" | "MESSAGE_ID" | "REFERENCES" | "PROTOCOL";
         LevelCount: {
             level: components["schemas"]["Reference"] | null;
             statuses: components["schemas"]["StatusCount"][];
@@ -289,6 +726,11 @@ export interface components {
         };
         ListMessagesResponse: {
             messages: components["schemas"]["Message"][];
+            /** @description Empty on the last page. */
+            nextPageToken: string;
+        };
+        ListServiceTypesResponse: {
+            serviceTypes: components["schemas"]["ServiceType"][];
             /** @description Empty on the last page. */
             nextPageToken: string;
         };
@@ -350,6 +792,17 @@ export interface components {
             date: string | null;
             /** @description What was cut or guessed to make a hostile or broken mail safe, e.g. "PARTS_TRUNCATED". */
             warnings: string[];
+            /** @description Of a message that leaves: how far it has come. Absent for those that arrived. */
+            delivery: components["schemas"]["Delivery"] | null;
+            /** @description The attendant who wrote it. Absent: the customer, or a machine. */
+            author: components["schemas"]["Reference"] | null;
+            /** @description How an arriving message found its conversation. */
+            joinedBy: components["schemas"]["JoinRule"];
+            /** @description Why nobody wrote this by hand; UNSPECIFIED: a person did. */
+            automatic: components["schemas"]["AutomaticKind"];
+            /** @description The text without the history quoted below or within it. Equal to text where nothing is quoted. */
+            newText: string;
+            bcc: components["schemas"]["MailAddress"][];
         };
         /** @enum {string} */
         MessageDirection: "UNSPECIFIED" | "IN" | "OUT";
@@ -386,6 +839,8 @@ export interface components {
             holder?: string;
             /** @description With TRANSITION_NOT_ALLOWED: what may be done instead. */
             allowedVerbs?: string[];
+            /** @description With SEEN_UP_TO_STALE: what seenUpTo would have to be. */
+            lastMessageId?: string;
             /** @description The values that would have been accepted. */
             allowed?: string[];
             /** @description Seconds; as the header Retry-After. */
@@ -406,12 +861,134 @@ export interface components {
         RefreshTokenRequest: {
             refreshToken?: string;
         };
+        RefusedRecipient: {
+            email: string;
+            detail: string;
+        };
+        ReleaseTicketRequest: {
+            /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
+            etag?: string;
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+        };
+        ReopenTicketRequest: {
+            /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
+            etag?: string;
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+        };
+        ReplyAccount: {
+            id: string;
+            address: string;
+            name: string;
+        };
+        ReplyOptions: {
+            /** @description The one that received the conversation first, then the others of the ticket's level. */
+            accounts: components["schemas"]["ReplyAccount"][];
+            /**
+             * @description Whom an answer goes to unless the writer says otherwise. Empty: no message of the conversation names an address, and
+             *     one must be given.
+             */
+            to: components["schemas"]["MailAddress"][];
+            cc: components["schemas"]["MailAddress"][];
+            subject: string;
+            /**
+             * Format: int64
+             * @description Bytes of all attachments of one reply.
+             */
+            maxAttachmentBytes: string;
+        };
+        ReplyToTicketRequest: {
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+            /**
+             * Format: uuid
+             * @description One of ReplyOptions; empty: the account that received the conversation.
+             */
+            accountId?: string;
+            /** @description Addresses as local@domain. None: whom ReplyOptions names. */
+            to?: string[];
+            cc?: string[];
+            bcc?: string[];
+            /** @description Empty: the conversation's, with "Re:". */
+            subject?: string;
+            text?: string;
+            /** @description Cleaned before it is stored. Empty: the text alone is sent. */
+            html?: string;
+            /** @description Of files uploaded to this ticket. */
+            attachmentIds?: string[];
+            /**
+             * @description What it is sent as: OPEN, PENDING, RESOLVED or CLOSED.
+             * @enum {string}
+             */
+            thenStatus: "OPEN" | "PENDING" | "RESOLVED" | "CLOSED";
+            /** @description For PENDING; absent: FOLLOW without end. */
+            awaiting?: components["schemas"]["AwaitInput"] | null;
+            /**
+             * Format: uuid
+             * @description lastMessageId of the ticket as the writer saw it; empty: do not warn.
+             */
+            seenUpTo?: string;
+            /** @description For CLOSED, where data is still to be given. */
+            classification?: components["schemas"]["ClassificationInput"] | null;
+        };
+        ResendMessageRequest: {
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+        };
         /** @enum {string} */
         Role: "UNSPECIFIED" | "SUPERVISOR" | "APPROVER" | "VIEWER" | "ADMINISTRATOR";
         RoleAssignment: {
             role: components["schemas"]["Role"];
             /** @description Where it holds; empty: the whole organization. */
             departmentId: string;
+        };
+        /** @description A classification whose mandatory fields must be filled before a ticket may be closed. */
+        ServiceType: {
+            id: string;
+            /** @description Changes with every change. Send it back as If-Match. */
+            etag: string;
+            name: string;
+            /** @description Where it may be used; none: in the whole organization. */
+            departmentIds: string[];
+            fields: components["schemas"]["Field"][];
+            /** @description An inactive one stays on the tickets that have it and can be chosen for no other. */
+            active: boolean;
+        };
+        SetPriorityRequest: {
+            /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
+            etag?: string;
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+            /** @enum {string} */
+            priority: "LOW" | "MEDIUM_LOW" | "MEDIUM" | "MEDIUM_HIGH" | "HIGH";
+        };
+        SetServiceTypeRequest: {
+            /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
+            etag?: string;
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+            /**
+             * Format: uuid
+             * @description Empty: not classified.
+             */
+            serviceTypeId?: string;
+            data?: components["schemas"]["FieldValueInput"][];
+        };
+        SetStatusRequest: {
+            /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
+            etag?: string;
+            /** @description Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key. */
+            requestId?: string;
+            /**
+             * @description OPEN, PENDING, RESOLVED or CLOSED.
+             * @enum {string}
+             */
+            status: "OPEN" | "PENDING" | "RESOLVED" | "CLOSED";
+            /** @description For PENDING; absent: FOLLOW without end. */
+            awaiting?: components["schemas"]["AwaitInput"] | null;
+            /** @description For CLOSED, where data is still to be given. */
+            classification?: components["schemas"]["ClassificationInput"] | null;
         };
         StartTicketRequest: {
             /** @description Where given, the ticket must still be in this state, else STALE. Also as If-Match. */
@@ -462,6 +1039,20 @@ export interface components {
             interactions: number;
             /** @description The verbs the asking attendant may use on it now, as in the routes, e.g. "start". */
             allowedVerbs: string[];
+            /** @description What the ticket waits for; absent: nothing. */
+            awaiting: components["schemas"]["Awaiting"] | null;
+            /** @description Something arrived that the holder has not acted on since. */
+            newMessage: boolean;
+            /** @description Absent: not classified yet. */
+            serviceType: components["schemas"]["Reference"] | null;
+            serviceTypeData: components["schemas"]["FieldValue"][];
+            /** @description The ticket this one continues and the one that continues it, as far as they exist. */
+            links: components["schemas"]["TicketLink"][];
+            /**
+             * @description The newest message of the conversation with the customer, either way, automatic ones aside. Send it back as seenUpTo
+             *     of a reply, to be warned of what has arrived since.
+             */
+            lastMessageId: string;
         };
         /** @description The data of a `ticket` event. */
         TicketEvent: {
@@ -471,10 +1062,17 @@ export interface components {
              * @description What happened to it.
              * @enum {string}
              */
-            verb: "opened" | "started";
+            verb: "opened" | "started" | "replied" | "messageAppended" | "awaited" | "awaitingExpired" | "released" | "followed" | "statusSet" | "prioritySet" | "serviceTypeSet" | "concluded" | "finalized" | "reopened" | "deliveryChanged";
             /** @description false: the attendant may not see it any more. */
             visible: boolean;
         };
+        TicketLink: {
+            kind: components["schemas"]["TicketLinkKind"];
+            ticketId: string;
+            protocol: string;
+        };
+        /** @enum {string} */
+        TicketLinkKind: "UNSPECIFIED" | "PREVIOUS" | "NEXT";
         /** @enum {string} */
         TicketPriority: "UNSPECIFIED" | "LOW" | "MEDIUM_LOW" | "MEDIUM" | "MEDIUM_HIGH" | "HIGH";
         /** @enum {string} */
@@ -490,10 +1088,23 @@ export interface components {
             /** @description Opaque. Each can be used once. */
             refreshToken: string;
         };
+        UpdateClosingRulesRequest: {
+            /** @description The state that was seen, else STALE. Also as If-Match. */
+            etag?: string;
+            serviceTypeRequired?: boolean;
+        };
+        UpdateServiceTypeRequest: {
+            /** @description The state that was seen, else STALE. Also as If-Match. */
+            etag?: string;
+            name: string;
+            departmentIds?: string[];
+            fields?: components["schemas"]["FieldInput"][];
+            active?: boolean;
+        };
         Value: {
-            /** @description The enum value without prefix (status, priority) or the id. */
+            /** @description The enum value without prefix (status, priority), the id, the time, "true" or "false". */
             code: string;
-            /** @description The name to show where the code is an id; else empty. */
+            /** @description The name to show where the code is an id, the value where it is one of a service type's field; else empty. */
             name: string;
         };
     };
@@ -836,6 +1447,732 @@ export interface operations {
             504: components["responses"]["Problem504"];
         };
     };
+    awaitReply: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AwaitReplyRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    releaseTicket: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReleaseTicketRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    followTicket: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FollowTicketRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    setStatus: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetStatusRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    setPriority: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetPriorityRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    setServiceType: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SetServiceTypeRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    concludeTicket: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ConcludeTicketRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    finalizeTicket: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["FinalizeTicketRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    reopenTicket: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReopenTicketRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    replyToTicket: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReplyToTicketRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ticket"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    listServiceTypes: {
+        parameters: {
+            query?: {
+                /** @description Only those that may be used there; empty: all. */
+                departmentId?: string;
+                /** @description Also inactive ones. */
+                showInactive?: boolean;
+                /** @description At most 200; 0: 100. */
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListServiceTypesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    createServiceType: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateServiceTypeRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceType"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    getServiceType: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                serviceTypeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceType"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    updateServiceType: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+            };
+            path: {
+                serviceTypeId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpdateServiceTypeRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceType"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    getClosingRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                departmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosingRules"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    updateClosingRules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description The etag of the state that was seen; another one is refused as STALE. As etag in the body. */
+                "If-Match"?: components["parameters"]["ifMatch"];
+            };
+            path: {
+                departmentId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UpdateClosingRulesRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    /** @description The etag of the resource, in quotes. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosingRules"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
     listMessages: {
         parameters: {
             query?: {
@@ -864,6 +2201,83 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    getReplyOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplyOptions"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    resendMessage: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+                /** @description Repeating a call with the same key gives the same answer. As requestId in the body. */
+                "Idempotency-Key"?: components["parameters"]["idempotencyKey"];
+            };
+            path: {
+                ticketId: string;
+                messageId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResendMessageRequest"];
+            };
+        };
+        responses: {
+            /** @description Done. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Message"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            415: components["responses"]["Problem415"];
             429: components["responses"]["Problem429"];
             431: components["responses"]["Problem431"];
             500: components["responses"]["Problem500"];
@@ -1046,6 +2460,49 @@ export interface operations {
             401: components["responses"]["Problem401"];
             403: components["responses"]["Problem403"];
             404: components["responses"]["Problem404"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+        };
+    };
+    uploadAttachment: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description The name, percent-encoded UTF-8, at most 255 characters. Content-Disposition with filename* (RFC 8187) does as well. */
+                "X-File-Name": string;
+                /** @description Must be 1 where the cookie signs the request in, else CSRF_HEADER_MISSING. */
+                "X-Guiche-CSRF"?: components["parameters"]["csrf"];
+            };
+            path: {
+                ticketId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attachment"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
             429: components["responses"]["Problem429"];
             431: components["responses"]["Problem431"];
             500: components["responses"]["Problem500"];

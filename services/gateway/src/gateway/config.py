@@ -17,6 +17,11 @@ class Settings(servicekit.config.Settings):
     threads: int = 32
     # How many of those may be downloads, which last as long as the slowest client wants.
     downloads: int = 16
+    # And how many uploads, which last as long.
+    uploads: int = 8
+    # Bytes of one file, and seconds within which it must have come; pauses may last body_seconds.
+    max_upload: int = 20 * 1024 * 1024
+    upload_seconds: float = 300
     # Bytes of a JSON body.
     max_body: int = 1024 * 1024
     # Seconds within which a whole body must have come.

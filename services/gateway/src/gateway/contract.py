@@ -11,20 +11,28 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from guiche.common.v1 import access_pb2
+from guiche.gateway.v1 import reply_service_pb2
 from guiche.mail.v1 import message_service_pb2, message_service_pb2_grpc
 from guiche.routing.v1 import directory_service_pb2, directory_service_pb2_grpc
-from guiche.ticket.v1 import ticket_service_pb2, ticket_service_pb2_grpc
+from guiche.ticket.v1 import (
+    service_type_service_pb2,
+    service_type_service_pb2_grpc,
+    ticket_service_pb2,
+    ticket_service_pb2_grpc,
+    verb_service_pb2,
+    verb_service_pb2_grpc,
+)
 
 Stub = Callable[[grpc.Channel], Any]
 
 
 @dataclass(frozen=True)
 class Exposed:
-    """A service whose annotated methods are routes, and the neighbour that answers them."""
+    """A service whose annotated methods are routes, and the neighbour that answers them; none: routes.OWN does."""
 
     service: ServiceDescriptor
-    stub: Stub
-    peer: str
+    stub: Stub | None = None
+    peer: str = ""
 
 
 # The whole list: a service that is not here cannot be reached from outside, whatever its annotations say.
@@ -32,6 +40,17 @@ EXPOSED = [
     Exposed(
         ticket_service_pb2.DESCRIPTOR.services_by_name["TicketService"],
         ticket_service_pb2_grpc.TicketServiceStub,
+        "ticket",
+    ),
+    Exposed(
+        verb_service_pb2.DESCRIPTOR.services_by_name["VerbService"],
+        verb_service_pb2_grpc.VerbServiceStub,
+        "ticket",
+    ),
+    Exposed(reply_service_pb2.DESCRIPTOR.services_by_name["ReplyService"]),
+    Exposed(
+        service_type_service_pb2.DESCRIPTOR.services_by_name["ServiceTypeService"],
+        service_type_service_pb2_grpc.ServiceTypeServiceStub,
         "ticket",
     ),
     Exposed(

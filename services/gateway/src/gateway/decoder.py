@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -12,12 +13,14 @@ from google.protobuf.message import Message
 
 from gateway.contract import enum_prefix
 from gateway.failures import BadInput, InvalidJson, UnknownField
-from gateway.schemas import offered_values
+from gateway.schemas import is_time, offered_values
 
 MAX_DEPTH = 20
 MAX_PARAMETERS = 100
 # Names that somebody made up are told back to this many characters.
 MAX_ECHO = 60
+# RFC 3339; a 60th second is a leap second.
+TIME = re.compile(r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d):(\d\d)(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 INTEGER = re.compile(r"-?[0-9]{1,19}")
 RANGES = {FieldDescriptor.TYPE_INT32: 2**31, FieldDescriptor.TYPE_INT64: 2**63}
 
@@ -54,19 +57,39 @@ def read_body(raw: bytes, message: Message, fields: Iterable[FieldDescriptor]) -
     fill(message, fields, parse_object(raw))
 
 
-def fill(message: Message, fields: Iterable[FieldDescriptor], values: dict[str, Any]) -> None:
+def fill(message: Message, fields: Iterable[FieldDescriptor], values: dict[str, Any], *above: str | int) -> None:
+    """above: where in the body this object stands."""
     known = {field.json_name: field for field in fields}
     for name, value in values.items():
         if name not in known:
             detail = f"There is no field {brief(name)} here."
-            raise UnknownField(detail, pointer(name[:MAX_ECHO]), "UNKNOWN_FIELD", allowed=sorted(known))
+            raise UnknownField(detail, pointer(*above, name[:MAX_ECHO]), "UNKNOWN_FIELD", allowed=sorted(known))
         field = known[name]
-        if field.is_repeated and not isinstance(value, list):
-            raise wrong_type(pointer(name), "a list")
         if field.is_repeated:
-            assign(message, field, [read_json(field, one, pointer(name, n)) for n, one in enumerate(value)])
+            fill_list(message, field, expect(value, list, pointer(*above, name), "a list"), *above, name)
+        elif field.message_type is not None:
+            fill_message(getattr(message, field.name), field, value, *above, name)
         else:
-            assign(message, field, [read_json(field, value, pointer(name))])
+            assign(message, field, [read_json(field, value, pointer(*above, name))])
+
+
+def fill_list(message: Message, field: FieldDescriptor, values: list[Any], *place: str | int) -> None:
+    if field.message_type is None:
+        assign(message, field, [read_json(field, one, pointer(*place, n)) for n, one in enumerate(values)])
+        return
+    for n, one in enumerate(values):
+        inner = getattr(message, field.name).add()
+        fill(inner, inner.DESCRIPTOR.fields, expect(one, dict, pointer(*place, n), "an object"), *place, n)
+
+
+def fill_message(inner: Any, field: FieldDescriptor, value: Any, *place: str | int) -> None:
+    if value is None:
+        return  # As absent messages are answered.
+    if is_time(field):
+        inner.FromDatetime(time(expect(value, str, pointer(*place), "a time"), pointer(*place)))
+        return
+    inner.SetInParent()
+    fill(inner, inner.DESCRIPTOR.fields, expect(value, dict, pointer(*place), "an object"), *place)
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
@@ -151,6 +174,19 @@ def string(field: FieldDescriptor, value: str, place: str) -> str:
     return value
 
 
+def time(value: str, place: str) -> datetime:
+    found = TIME.fullmatch(value[:MAX_ECHO])
+    try:
+        if not found:
+            raise ValueError
+        day, minute, second, fraction, zone = found.groups("")
+        # Python's clock has no leap seconds and no more than six places.
+        whole = datetime.fromisoformat(f"{day}T{minute}:{second.replace('60', '59')}{fraction[:7]}{zone.upper()}")
+        return whole + timedelta(seconds=second == "60")
+    except (ValueError, OverflowError) as error:
+        raise BadInput("It must be a time as RFC 3339 has it, e.g. 2026-11-21T12:00:00Z.", place) from error
+
+
 def boolean(value: str, place: str) -> bool:
     if value not in ("true", "false"):
         raise BadInput("It must be true or false.", place, allowed=["true", "false"])
@@ -166,7 +202,7 @@ def integer(field: FieldDescriptor, value: str, place: str) -> int:
 
 def enum_number(field: FieldDescriptor, value: str, place: str) -> int:
     assert field.enum_type is not None
-    allowed = offered_values(field.enum_type)
+    allowed = offered_values(field)
     if value not in allowed:
         raise BadInput(f"It must be one of {', '.join(allowed)}.", place, allowed=allowed)
     return int(field.enum_type.values_by_name[enum_prefix(field.enum_type.name) + value].number)

@@ -11,9 +11,9 @@ from flask import Flask
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client import Histogram
 
-from gateway import problems
+from gateway import problems, uploads
 from gateway.config import Settings
-from gateway.failures import BadInput, BodyTooSlow, TooLarge, TooManyHeaders
+from gateway.failures import AttachmentTooLarge, BadInput, BodyTooSlow, TooLarge, TooManyHeaders
 from gateway.gate import RECORD, Record
 from gateway.limits import Limiter, client_address, counted_as, is_trusted
 from gateway.problems import Problem
@@ -103,9 +103,14 @@ class Edge:
         if path == push.PATH and scope["method"] == "GET":
             record.route = path
             await self.stream(scope, receive, send)
+            return
+        limits = self.settings
+        if uploads.is_upload(scope):
+            refuse_announced(scope, limits.max_upload, AttachmentTooLarge)
+            body = uploads.metered(receive, limits.max_upload, limits.body_seconds, limits.upload_seconds)
         else:
-            body = await read_body(scope, receive, self.settings.max_body, self.settings.body_seconds)
-            await self.flask(scope, replay(body, receive), patient(send, record))  # type: ignore[arg-type]
+            body = replay(await read_body(scope, receive, limits.max_body, limits.body_seconds), receive)
+        await self.flask(scope, body, patient(send, record))  # type: ignore[arg-type]
 
     def report(self, record: Record, seconds: float, current: Span) -> None:
         route = record.route or "none"
@@ -147,9 +152,7 @@ def refuse_unreadable(scope: Scope) -> None:
 
 async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
     """The whole body before a thread is taken, so that slow senders hold none."""
-    announced = header(scope, b"content-length")
-    if announced.isdecimal() and int(announced[:20]) > limit:
-        raise TooLarge(f"A body may have {limit} bytes.")
+    refuse_announced(scope, limit, TooLarge)
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
@@ -160,6 +163,12 @@ async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
     except TimeoutError as error:
         raise BodyTooSlow(f"The body did not come within {seconds:g} seconds.") from error
     return bytes(body)
+
+
+def refuse_announced(scope: Scope, limit: int, failure: type[Failure]) -> None:
+    announced = header(scope, b"content-length")
+    if announced.isdecimal() and int(announced[:20]) > limit:
+        raise failure(f"A body may have {limit} bytes.")
 
 
 async def chunks(receive: Receive) -> AsyncIterator[bytes]:

@@ -75,3 +75,8 @@ class TooManyConnections(Failure):
 class Busy(Failure):
     code = grpc.StatusCode.UNAVAILABLE
     reason = "BUSY"
+
+
+class AttachmentTooLarge(Failure):
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "ATTACHMENT_TOO_LARGE"

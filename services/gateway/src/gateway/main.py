@@ -45,7 +45,7 @@ def build(settings: Settings, extra: Mapping[str, View] | None = None, beside: S
     limit = Limiter(settings.attendant_rate, settings.attendant_burst)
     gate = Gate(peers, authenticator, limit)
     hub = Hub(settings.push_connections)
-    flask = make_flask(gate, settings.web_dist, settings.downloads, extra or {})
+    flask = make_flask(gate, settings, extra or {})
     # Without a broker, in the all-in-one process, whoever delivers the events calls hub.publish.
     sources = [subscribed(settings.rabbitmq_url, hub)] if settings.rabbitmq_url else []
     edge = Edge(settings, flask, Stream(hub, authenticator, limit, peers["ticket"]), [*sources, *beside])

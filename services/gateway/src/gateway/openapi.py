@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from guiche.common.v1 import access_pb2
+from guiche.mail.v1 import message_pb2
 from guiche.routing.v1 import session_service_pb2
 
-from gateway import attachments, comments, problem_docs, session
+from gateway import attachments, comments, problem_docs, session, uploads
 from gateway.contract import EXPOSED, VARIABLE, Route, routes
 from gateway.push import description as push
 from gateway.schemas import Schema, Schemas, is_required
@@ -69,7 +71,8 @@ def document(texts: comments.Comments) -> dict[str, Any]:
     for route in routes():
         paths.setdefault(public_path(route), {})[route.verb.lower()] = operation(route, schemas, texts)
     schemas.answer(session_service_pb2.DESCRIPTOR.message_types_by_name["Tokens"])
-    by_hand = session.PATHS | attachments.PATHS | push.PATHS
+    schemas.answer(message_pb2.DESCRIPTOR.message_types_by_name["Attachment"])
+    by_hand = session.PATHS | attachments.PATHS | uploads.PATHS | push.PATHS
     components = problem_docs.SCHEMAS | session.SCHEMAS | push.SCHEMAS | schemas.components
     return {
         "openapi": "3.1.0",
@@ -156,6 +159,9 @@ def success(route: Route, schemas: Schemas) -> Schema:
 def failures(route: Route) -> list[int]:
     always = [400, 401, 403, 429, 431, 500, 503, 504]
     with_body = [408, 409, 413, 415] if route.body else []
+    # Whether one may reply depends on the ticket's state.
+    by_state = [409] if route.access.grant == access_pb2.GRANT_ACTION_REPLY and not route.body else []
+    always += by_state
     return always + with_body + ([404] if route.variables else []) + ([412] if route.takes("etag") else [])
 
 

@@ -23,6 +23,10 @@ SCHEMAS: dict[str, Any] = {
                 "items": _TEXT,
                 "description": "With TRANSITION_NOT_ALLOWED: what may be done instead.",
             },
+            "lastMessageId": {
+                "type": "string",
+                "description": "With SEEN_UP_TO_STALE: what seenUpTo would have to be.",
+            },
             "allowed": {"type": "array", "items": _TEXT, "description": "The values that would have been accepted."},
             "retryAfter": {"type": "integer", "description": "Seconds; as the header Retry-After."},
         },

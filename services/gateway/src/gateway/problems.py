@@ -50,6 +50,11 @@ REASONS: dict[str, tuple[int, str]] = {
     "STALE": (412, TITLES[412]),
     "TICKET_ALREADY_STARTED": (409, "Somebody else has taken the ticket"),
     "TRANSITION_NOT_ALLOWED": (409, "Not possible in this state"),
+    "SEEN_UP_TO_STALE": (409, "Something has arrived since"),
+    "SERVICE_TYPE_DATA_MISSING": (409, "Mandatory data is missing"),
+    "SERVICE_TYPE_NOT_USABLE": (409, "The service type cannot be used here"),
+    "NO_RECIPIENT": (409, "There is nobody to answer"),
+    "DELIVERY_NOT_ENDED": (409, "The message has not come to an end yet"),
     "CREDENTIALS_REJECTED": (401, "Wrong user name or password"),
     "SESSION_ENDED": (401, "The session has ended"),
     "TOKEN_EXPIRED": (401, "The access token has expired"),
@@ -58,6 +63,12 @@ REASONS: dict[str, tuple[int, str]] = {
     "CSRF_HEADER_MISSING": (403, "The header X-Guiche-CSRF is missing"),
     "TICKET_NOT_FOUND": (404, "There is no such ticket"),
     "ATTACHMENT_NOT_FOUND": (404, "There is no such attachment"),
+    "MESSAGE_NOT_FOUND": (404, "There is no such message"),
+    "SERVICE_TYPE_NOT_FOUND": (404, "There is no such service type"),
+    "DEPARTMENT_NOT_FOUND": (404, "There is no such department"),
+    "AWAIT_UNTIL_INVALID": (400, "Not a time to wait until"),
+    "RECIPIENT_INVALID": (400, "Not an address mail can be sent to"),
+    "ACCOUNT_NOT_ALLOWED": (403, "This account may not answer here"),
     "UNKNOWN_FIELD": (400, "There is no such field or parameter"),
     "INVALID_REQUEST": (400, TITLES[400]),
     "INVALID_JSON": (400, "Not the JSON that is expected"),
@@ -69,6 +80,8 @@ REASONS: dict[str, tuple[int, str]] = {
     "METHOD_NOT_ALLOWED": (405, TITLES[405]),
     "BODY_TOO_SLOW": (408, TITLES[408]),
     "BODY_TOO_LARGE": (413, TITLES[413]),
+    "ATTACHMENT_TOO_LARGE": (413, "The file is too large"),
+    "MESSAGE_TOO_LARGE": (413, "The message is too large with its files"),
     "MEDIA_TYPE_UNSUPPORTED": (415, TITLES[415]),
     "TOO_MANY_HEADERS": (431, TITLES[431]),
     "TOO_MANY_ATTEMPTS": (429, "Too many attempts to sign in"),
@@ -84,7 +97,7 @@ OVERLOADED = "RESOURCE_EXHAUSTED"
 # A neighbour that says so rejects the gateway's own token; signing in again would not help the client.
 NEIGHBOURS_REFUSAL = {"UNAUTHENTICATED", "TOKEN_EXPIRED", "TOKEN_INVALID"}
 # Metadata of failures that become members of the problem, and their names there; lists are comma-separated.
-TEXT_MEMBERS = {"holderName": "holder"}
+TEXT_MEMBERS = {"holderName": "holder", "lastMessageId": "lastMessageId"}
 LIST_MEMBERS = ("allowedVerbs", "allowed")
 DEFAULT_RETRY_SECONDS = 1
 

@@ -9,15 +9,23 @@ from flask import Flask, Response, g, request
 from google.protobuf.message import Message
 from werkzeug.routing import BaseConverter
 
-from gateway.contract import VARIABLE, Route, routes
+from gateway.contract import VARIABLE, Route, Stub, routes
 from gateway.decoder import read_body, read_query
 from gateway.encoder import encoder, to_json
 from gateway.failures import BadInput, MediaTypeUnsupported
 from gateway.gate import Gate, record_of, sign_in_of_request
 from gateway.grants import ask_grant
 from gateway.problems import camel
+from gateway.replies import reply_to_ticket
+from servicekit.rpc.caller import Attendant
+from servicekit.rpc.server import validate
 
 View = Callable[..., Response]
+Perform = Callable[[Attendant, Any], Message]
+# The methods that the gateway answers itself.
+OWN: dict[str, Callable[[Gate, Attendant, Any], Message]] = {
+    "ReplyToTicket": reply_to_ticket,
+}
 # In quotes as RFC 9110 has it, or bare as people write it by hand; a list is refused for its comma.
 ETAG = re.compile(r"""(?:W/)?"([!#-~]+)"|([!#-+\--~]+)""")
 KEY = re.compile(r"[!-~]{1,100}")
@@ -41,8 +49,7 @@ def view(route: Route, gate: Gate) -> View:
     if not route.access.attendant:
         raise ValueError(f"{route.name} is exposed but asks for no attendant")
     encoder(route.answer)  # An answer that cannot be encoded stops the start, not a request.
-    peer = gate.peers[route.exposed.peer]
-    method = getattr(route.exposed.stub(peer.channel), route.name)
+    perform = own(route, gate) if route.exposed.stub is None else asked_of_neighbour(route, route.exposed.stub, gate)
     template = VARIABLE.sub(lambda found: "{" + camel(found[1]) + "}", route.path)
 
     def answer(**variables: str) -> Response:
@@ -50,11 +57,32 @@ def view(route: Route, gate: Gate) -> View:
         attendant = sign_in_of_request(gate).attendant
         message, places = read_request(route, variables)
         g.places = places
-        action = route.access.grant
-        grant = ask_grant(gate.peers["ticket"], attendant, variables["ticket_id"], action) if action else ""
-        return response(route, peer.call(method, message, attendant, grant))
+        return response(route, perform(attendant, message))
 
     return answer
+
+
+def own(route: Route, gate: Gate) -> Perform:
+    perform = OWN[route.name]
+
+    def performed(attendant: Attendant, message: Any) -> Message:
+        validate(message)
+        return perform(gate, attendant, message)
+
+    return performed
+
+
+def asked_of_neighbour(route: Route, stub: Stub, gate: Gate) -> Perform:
+    peer = gate.peers[route.exposed.peer]
+    method = getattr(stub(peer.channel), route.name)
+    action = route.access.grant
+
+    def performed(attendant: Attendant, message: Any) -> Message:
+        grant = ask_grant(gate.peers["ticket"], attendant, message.ticket_id, action) if action else ""
+        answer: Message = peer.call(method, message, attendant, grant)
+        return answer
+
+    return performed
 
 
 def read_request(route: Route, variables: dict[str, str]) -> tuple[Message, dict[str, str]]:

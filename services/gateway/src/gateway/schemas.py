@@ -41,6 +41,13 @@ class Schemas:
 
     def body(self, message: Descriptor, fields: Iterable[FieldDescriptor]) -> Schema:
         """A reference to these fields of a request, as a JSON object that may hold nothing else."""
+        return self._object(message, fields, message.name)
+
+    def _input(self, message: Descriptor) -> Schema:
+        """A message within a request. By another name than in answers, where the same has every property."""
+        return self._object(message, message.fields, f"{message.name}Input")
+
+    def _object(self, message: Descriptor, fields: Iterable[FieldDescriptor], name: str) -> Schema:
         listed = list(fields)
 
         def build() -> Schema:
@@ -48,15 +55,17 @@ class Schemas:
             required = [field.json_name for field in listed if is_required(field)]
             return schema | ({"required": required} if required else {}) | {"additionalProperties": False}
 
-        return self._component(message.name, message.full_name, build)
+        return self._component(name, message.full_name, build)
 
     def asked(self, field: FieldDescriptor) -> Schema:
         """What a client may send in a field of a request."""
-        if field.message_type is not None:
-            raise NotImplementedError(f"{field.full_name}: messages within requests")
         rules = field.GetOptions().Extensions[validate_pb2.field]
         if not field.is_repeated:
-            return self._asked_one(field, rules) | self._description(field.full_name)
+            schema = self._asked_one(field, rules)
+            if field.message_type is not None:
+                # What is answered as null may be sent back as null.
+                schema = time_or_null() if is_time(field) else nullable(schema)
+            return schema | self._description(field.full_name)
         limits = {"minItems": rules.repeated.min_items, "maxItems": rules.repeated.max_items}
         unique = {"uniqueItems": True} if rules.repeated.unique else {}
         items = self._asked_one(field, rules.repeated.items)
@@ -64,8 +73,12 @@ class Schemas:
         return {"type": "array", "items": items} | given | unique | self._description(field.full_name)
 
     def _asked_one(self, field: FieldDescriptor, rules: validate_pb2.FieldRules) -> Schema:
+        if is_time(field):
+            return {"type": "string", "format": "date-time"}
+        if field.message_type is not None:
+            return self._input(field.message_type)
         if field.enum_type is not None:
-            return {"type": "string", "enum": offered_values(field.enum_type)}
+            return {"type": "string", "enum": offered_values(field)}
         return SCALARS[field.type] | string_limits(rules.string) | integer_limits(field, rules)
 
     def _answered(self, field: FieldDescriptor) -> Schema:
@@ -74,7 +87,7 @@ class Schemas:
         schema = self._answered_one(field)
         if field.message_type is not None:
             # A reference cannot have a type of its own beside it, hence the anyOf.
-            schema = {"type": ["string", "null"]} | {"format": "date-time"} if is_time(field) else nullable(schema)
+            schema = time_or_null() if is_time(field) else nullable(schema)
         return schema | self._description(field.full_name)
 
     def _answered_one(self, field: FieldDescriptor) -> Schema:
@@ -110,22 +123,36 @@ def nullable(reference: Schema) -> Schema:
     return {"anyOf": [reference, {"type": "null"}]}
 
 
+def time_or_null() -> Schema:
+    return {"type": ["string", "null"], "format": "date-time"}
+
+
 def is_time(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.full_name == TIMESTAMP
 
 
-def offered_values(enum: EnumDescriptor) -> list[str]:
-    """Without the zero value: leaving the field out says the same."""
-    return [value.name.removeprefix(enum_prefix(enum.name)) for value in enum.values if value.number]
+def offered_values(field: FieldDescriptor) -> list[str]:
+    """The enum's values that the field's limits allow, without the zero value: leaving it out says the same."""
+    assert field.enum_type is not None
+    rules = field.GetOptions().Extensions[validate_pb2.field]
+    enum = rules.repeated.items.enum if field.is_repeated else rules.enum
+    allowed = set(getattr(enum, "in")) or {value.number for value in field.enum_type.values}
+    values = [value for value in field.enum_type.values if value.number in allowed - {0, *enum.not_in}]
+    return [value.name.removeprefix(enum_prefix(field.enum_type.name)) for value in values]
+
+
+# Fields of a body that a header may give instead: If-Match and Idempotency-Key.
+BY_HEADER = ("etag", "request_id")
 
 
 def is_required(field: FieldDescriptor) -> bool:
     """Whether the limits refuse the field's zero value, so that leaving it out is an error."""
     rules = field.GetOptions().Extensions[validate_pb2.field]
-    if rules.ignore == validate_pb2.IGNORE_IF_ZERO_VALUE:
+    if rules.ignore == validate_pb2.IGNORE_IF_ZERO_VALUE or field.name in BY_HEADER:
         return False
     string, enum = rules.string, rules.enum
-    return bool(rules.required or string.min_len or string.uuid or rules.repeated.min_items or 0 in enum.not_in)
+    refuses_zero = 0 in enum.not_in or (getattr(enum, "in") and 0 not in getattr(enum, "in"))
+    return bool(rules.required or string.min_len or string.uuid or rules.repeated.min_items or refuses_zero)
 
 
 def string_limits(rules: validate_pb2.StringRules) -> Schema:

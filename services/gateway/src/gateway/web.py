@@ -1,37 +1,39 @@
 """The Flask application: every view, and the one place where failures become problems."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from gateway import pages, problems
 from gateway.attachments import add_attachments
+from gateway.config import Settings
 from gateway.gate import Gate
 from gateway.pages import add_pages
 from gateway.problems import Problem
 from gateway.routes import add_routes
 from gateway.session import add_session
+from gateway.uploads import add_uploads
 from servicekit.errors import Failure
 from servicekit.telemetry import log
 
 API = "/api/"
 
 
-def make_flask(gate: Gate, web_dist: Path, downloads: int, extra: Mapping[str, pages.View]) -> Flask:
+def make_flask(gate: Gate, settings: Settings, extra: Mapping[str, pages.View]) -> Flask:
     # Its own static files are switched off: they would be served without our headers.
     app = Flask("gateway", static_folder=None)
     # "//api/v1/tickets" is not "/api/v1/tickets", and nobody is redirected to find that out.
     app.url_map.merge_slashes = False
     add_routes(app, gate)
     add_session(app, gate)
-    add_attachments(app, gate, downloads)
+    add_attachments(app, gate, settings.downloads)
+    add_uploads(app, gate, settings)
     add_pages(app, extra)
 
     def http_error(error: HTTPException) -> Response:
         if error.code == 404 and request.method in ("GET", "HEAD") and not request.path.startswith(API):
-            return pages.web_app(web_dist, request.path)
+            return pages.web_app(settings.web_dist, request.path)
         # Flask's own 500 is what remains of an exception within these handlers; it has no answer of its own.
         return of_http(error) if error.code != 500 else broken(error)
 

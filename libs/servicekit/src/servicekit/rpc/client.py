@@ -93,6 +93,32 @@ class Peer:
         except grpc.RpcError as error:
             raise from_rpc_error(error) from error
 
+    def send(
+        self,
+        method: Method[Iterator[Request], Response],
+        requests: Iterator[Request],
+        attendant: Attendant | None = None,
+        grant: str = "",
+        timeout: float = 300.0,
+    ) -> Response:
+        """Requests are taken as fast as the neighbour takes them, in another thread; what they raise is raised here."""
+        failures: list[Exception] = []
+
+        def kept() -> Iterator[Request]:
+            try:
+                yield from requests
+            except Exception as error:
+                failures.append(error)
+                # gRPC cancels the call then: the neighbour never takes what came so far for the whole.
+                raise
+
+        try:
+            return method(kept(), timeout=timeout, metadata=self.metadata(attendant, grant))
+        except grpc.RpcError as error:
+            if failures:
+                raise failures[0] from error
+            raise from_rpc_error(error) from error
+
     def metadata(self, attendant: Attendant | None, grant: str) -> Metadata:
         pairs = [("authorization", f"Bearer {self.token(attendant)}")]
         if grant:

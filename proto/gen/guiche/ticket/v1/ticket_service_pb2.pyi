@@ -569,17 +569,23 @@ class AuthorizeTicketRequest(_message.Message):
 
     TICKET_ID_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     ticket_id: _builtins.str
     action: _access_pb2.GrantAction.ValueType
+    request_id: _builtins.str
+    """For REPLY, of the reply it is asked for. Where the attendant has given the ticket that reply already, the grant is given
+    whatever the ticket's state is by now, so that the repeated call finds what the first one did.
+    """
     def __init__(
         self,
         *,
         ticket_id: _builtins.str = ...,
         action: _access_pb2.GrantAction.ValueType = ...,
+        request_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "ticket_id", b"ticket_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "request_id", b"request_id", "ticket_id", b"ticket_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from google.protobuf.message import Message
 from guiche.routing.v1 import directory_events_pb2
@@ -28,23 +30,33 @@ class AudienceMoved:
 
 
 Change = TicketChange | AudienceMoved
-TicketEvent = ticket_events_pb2.TicketOpened | ticket_events_pb2.TicketStarted
+# What happened to a ticket, in the words of the routes where there is one for it.
+VERBS: dict[type[Message], str] = {
+    ticket_events_pb2.TicketOpened: "opened",
+    ticket_events_pb2.TicketStarted: "started",
+    ticket_events_pb2.TicketReplyReleased: "replied",
+    ticket_events_pb2.TicketMessageAppended: "messageAppended",
+    ticket_events_pb2.TicketAwaited: "awaited",
+    ticket_events_pb2.TicketAwaitingExpired: "awaitingExpired",
+    ticket_events_pb2.TicketReleased: "released",
+    ticket_events_pb2.TicketFollowed: "followed",
+    ticket_events_pb2.TicketStatusSet: "statusSet",
+    ticket_events_pb2.TicketPrioritySet: "prioritySet",
+    ticket_events_pb2.TicketServiceTypeSet: "serviceTypeSet",
+    ticket_events_pb2.TicketConcluded: "concluded",
+    ticket_events_pb2.TicketFinalized: "finalized",
+    ticket_events_pb2.TicketReopened: "reopened",
+    ticket_events_pb2.TicketDeliveryChanged: "deliveryChanged",
+}
 
 
-def ticket_change(verb: str, event: TicketEvent) -> TicketChange:
-    audience = event.audience
-    at = event.ticket.last_activity_at
+def read_ticket(event_type: type[Message], verb: str, payload: bytes) -> Change:
+    # Every event of a ticket brings its state and its audience.
+    event: Any = event_type.FromString(payload)
+    at, audience = event.ticket.last_activity_at, event.audience
     return TicketChange(
         event.ticket.id, verb, at.seconds + at.nanos / 1e9, frozenset(audience.before), frozenset(audience.after)
     )
-
-
-def read_opened(payload: bytes) -> Change:
-    return ticket_change("opened", ticket_events_pb2.TicketOpened.FromString(payload))
-
-
-def read_started(payload: bytes) -> Change:
-    return ticket_change("started", ticket_events_pb2.TicketStarted.FromString(payload))
 
 
 def read_attendant(payload: bytes) -> Change:
@@ -56,7 +68,6 @@ def name_of(event: type[Message]) -> str:
 
 
 READERS: dict[str, Callable[[bytes], Change]] = {
-    name_of(ticket_events_pb2.TicketOpened): read_opened,
-    name_of(ticket_events_pb2.TicketStarted): read_started,
+    **{name_of(event): partial(read_ticket, event, verb) for event, verb in VERBS.items()},
     name_of(directory_events_pb2.AttendantChanged): read_attendant,
 }

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gateway.problem_docs import documented
+from gateway.push.changes import VERBS
 
 PATHS: dict[str, Any] = {
     "/api/v1/events": {
@@ -42,7 +43,7 @@ SCHEMAS: dict[str, Any] = {
         "description": "The data of a `ticket` event.",
         "properties": {
             "ticketId": {"type": "string", "format": "uuid"},
-            "verb": {"type": "string", "enum": ["opened", "started"], "description": "What happened to it."},
+            "verb": {"type": "string", "enum": list(VERBS.values()), "description": "What happened to it."},
             "visible": {"type": "boolean", "description": "false: the attendant may not see it any more."},
         },
         "required": ["ticketId", "verb", "visible"],
