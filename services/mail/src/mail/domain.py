@@ -1,11 +1,15 @@
 """What mail is made of, and its rules without I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 Direction = Literal["IN", "OUT"]
+DeliveryState = Literal["DRAFT", "QUEUED", "SENDING", "SENT", "FAILED", "UNKNOWN"]
+
+# What an acknowledgement of ours has as its kind of automatic mail.
+ACKNOWLEDGEMENT = "acknowledgement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,23 @@ class Message:
     date: datetime | None
     warnings: list[str]
     automatic: str
+    # The ticket it belongs to; of what arrives None until the ticket service has said so.
+    ticket_id: UUID | None = None
+    author_id: UUID | None = None
+    # Of what leaves: as whom it is sent, and which message it answers.
+    account_id: UUID | None = None
+    answers_id: UUID | None = None
+    bcc_addresses: list[dict[str, str]] = field(default_factory=list)
+    # Without <>.
+    message_id_header: str = ""
+    reply_to_email: str = ""
+    # None of what arrives.
+    delivery_state: DeliveryState | None = None
+    # The words of the server that refused it.
+    delivery_detail: str = ""
+    delivery_at: datetime | None = None
+    # Each {"email", "detail"}.
+    refused: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

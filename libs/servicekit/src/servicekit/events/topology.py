@@ -12,6 +12,14 @@ from servicekit.events.envelope import type_of
 Topology = Mapping[str, tuple[str, ...]]
 
 CONSUMERS: dict[str, tuple[str, ...]] = {
+    "mail": (
+        "guiche.ticket.v1.TicketOpened",
+        "guiche.ticket.v1.TicketReplyReleased",
+        "guiche.ticket.v1.TicketMessageAppended",
+        "guiche.routing.v1.DepartmentChanged",
+        "guiche.routing.v1.LevelChanged",
+        "guiche.routing.v1.AttendantChanged",
+    ),
     "routing": ("guiche.mail.v1.MessageReceived",),
     "ticket": (
         "guiche.routing.v1.OrganizationChanged",

@@ -70,6 +70,17 @@ MESSAGES = Table(
     Column("date", TIME),
     Column("warnings", ARRAY(Text), nullable=False),
     Column("automatic", Text, nullable=False),
+    Column("ticket_id", ID),
+    Column("author_id", ID),
+    Column("account_id", ID),
+    Column("answers_id", ID),
+    Column("bcc_addresses", JSONB, nullable=False),
+    Column("message_id_header", Text, nullable=False),
+    Column("reply_to_email", Text, nullable=False),
+    Column("delivery_state", Text),
+    Column("delivery_detail", Text, nullable=False),
+    Column("delivery_at", TIME),
+    Column("refused", JSONB, nullable=False),
 )
 
 ATTACHMENTS = Table(
@@ -85,6 +96,87 @@ ATTACHMENTS = Table(
     Column("file_key", Text, nullable=False),
     Column("content_id", Text, nullable=False),
     Column("inline", Boolean, nullable=False),
+)
+
+DELIVERIES = Table(
+    "deliveries",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("envelope_from", Text, nullable=False),
+    Column("recipients", ARRAY(Text), nullable=False),
+    Column("file_key", Text, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("refused_since", TIME),
+    Column("sending", Boolean, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", TIME, nullable=False),
+    Column("last_error", Text, nullable=False),
+    Column("done_at", TIME),
+    Column("failed_at", TIME),
+)
+
+UPLOADS = Table(
+    "uploads",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("organization_id", ID, nullable=False),
+    Column("ticket_id", ID, nullable=False),
+    Column("attendant_id", ID, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("content_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("file_key", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("message_id", ID),
+)
+
+TICKETS = Table(
+    "tickets",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("organization_id", ID, nullable=False),
+    Column("conversation_id", ID, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("opening_message_id", ID),
+)
+
+DEPARTMENTS = Table(
+    "departments",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("organization_id", ID, nullable=False),
+    Column("acknowledgement", Text, nullable=False),
+)
+
+LEVELS = Table(
+    "levels",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("organization_id", ID, nullable=False),
+    Column("account_ids", ARRAY(ID), nullable=False),
+)
+
+ATTENDANTS = Table(
+    "attendants",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("organization_id", ID, nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+ACKNOWLEDGED = Table(
+    "acknowledged",
+    METADATA,
+    Column("organization_id", ID, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("at", TIME, nullable=False),
 )
 
 HEADER_IDS = Table(
