@@ -32,15 +32,33 @@ class Publisher(publisher_service_pb2_grpc.PublisherServiceServicer):
 
 @dataclass
 class Ticket(ticket_service_pb2_grpc.TicketServiceServicer):
-    """Only what routing calls. before: runs before each answer, after: once it has had its effect."""
+    """Only what routing calls. before: runs before each answer of OpenTickets, after: once it has had its effect."""
 
     calls: list[ticket_service_pb2.OpenTicketsRequest] = field(default_factory=list)
+    append_calls: list[ticket_service_pb2.AppendMessagesRequest] = field(default_factory=list)
     # By message, in the order of their opening.
     openings: dict[str, ticket_service_pb2.TicketOpening] = field(default_factory=dict)
+    appended: dict[str, ticket_service_pb2.AppendedMessage] = field(default_factory=dict)
+    # By message, whichever way it came to its ticket.
     tickets: dict[str, str] = field(default_factory=dict)
+    # By conversation.
+    live: dict[str, str] = field(default_factory=dict)
     traceparents: list[str] = field(default_factory=list)
     before: Callable[[ticket_service_pb2.OpenTicketsRequest], None] = lambda _: None
     after: Callable[[ticket_service_pb2.OpenTicketsRequest], None] = lambda _: None
+    before_append: Callable[[ticket_service_pb2.AppendMessagesRequest], None] = lambda _: None
+
+    def AppendMessages(
+        self, request: ticket_service_pb2.AppendMessagesRequest, context: grpc.ServicerContext
+    ) -> ticket_service_pb2.AppendMessagesResponse:
+        self.before_append(request)
+        self.append_calls.append(request)
+        for message in request.messages:
+            if message.message_id not in self.tickets and message.conversation_id in self.live:
+                self.appended[message.message_id] = message
+                self.tickets[message.message_id] = self.live[message.conversation_id]
+        found = [self.tickets.get(message.message_id, "") for message in request.messages]
+        return ticket_service_pb2.AppendMessagesResponse(tickets=[answered(ticket_id) for ticket_id in found])
 
     def OpenTickets(
         self, request: ticket_service_pb2.OpenTicketsRequest, context: grpc.ServicerContext
@@ -49,12 +67,18 @@ class Ticket(ticket_service_pb2_grpc.TicketServiceServicer):
         self.calls.append(request)
         self.traceparents.append(str(dict(context.invocation_metadata()).get("traceparent", "")))
         for opening in request.openings:
-            self.openings.setdefault(opening.message_id, opening)
-            self.tickets.setdefault(opening.message_id, str(uuid4()))
+            if opening.message_id not in self.tickets:
+                if opening.conversation_id not in self.live:
+                    self.openings[opening.message_id] = opening
+                    self.live[opening.conversation_id] = str(uuid4())
+                self.tickets[opening.message_id] = self.live[opening.conversation_id]
         self.after(request)
         ids = [self.tickets[opening.message_id] for opening in request.openings]
-        opened = [ticket_service_pb2.OpenedTicket(ticket_id=ticket_id, protocol="2" * 17) for ticket_id in ids]
-        return ticket_service_pb2.OpenTicketsResponse(tickets=opened)
+        return ticket_service_pb2.OpenTicketsResponse(tickets=[answered(ticket_id) for ticket_id in ids])
+
+
+def answered(ticket_id: str) -> ticket_service_pb2.OpenedTicket:
+    return ticket_service_pb2.OpenedTicket(ticket_id=ticket_id, protocol="2" * 17 if ticket_id else "")
 
 
 @dataclass

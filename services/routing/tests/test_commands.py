@@ -49,12 +49,14 @@ def test_a_whole_company_is_founded_from_the_terminal(
     who = (organization, "Zé Ramos", "Zé", "ze@loja.example")
     links = ("--level", level, "--role", f"SUPERVISOR:{department}", "--role", "VIEWER")
     run("attendant", "add", *who, *links, said=f"{PASSWORD}\n")
+    run("department", "acknowledge", department, "Recebemos a sua mensagem.")
+    run("level", "accounts", level, ACCOUNT)
     [rule] = run("rule", "add", organization, ACCOUNT, level, "--priority", "LOW")
     request = SignInRequest(username="zé", password=PASSWORD, client_address="203.0.113.7")
     assert gateway.call(session_stub.SignIn, request).tokens.access_token
     with database.transaction() as connection:
         assert connection.execute(select(RULES)).one().id == UUID(rule["id"])
-        assert connection.scalar(select(func.count()).select_from(OUTBOX)) == 4
+        assert connection.scalar(select(func.count()).select_from(OUTBOX)) == 6
 
 
 def test_a_new_password_ends_sessions_and_the_old_one(

@@ -120,6 +120,39 @@ def test_each_change_of_an_attendant_is_announced_whole(connection: Connection, 
 
 
 @pytest.mark.usefixtures("forget")
+def test_the_accounts_of_a_level_are_announced_with_it(connection: Connection, home: House) -> None:
+    accounts = sorted([uuid4(), uuid4()])
+    directory.set_level_accounts(connection, home.n1, [accounts[1], accounts[0], accounts[0]])
+    directory.rename(connection, LEVELS, home.n1, "Primeiro")
+    directory.set_level_accounts(connection, home.n1, [accounts[1]])
+    directory.set_level_accounts(connection, home.n1, [])
+    told = published(connection)
+    assert [event.version for event in told] == [2, 3, 4, 5]
+    both = [str(account) for account in accounts]
+    assert [list(event.account_ids) for event in told] == [both, both, both[1:], []]
+
+
+@pytest.mark.usefixtures("forget")
+def test_the_words_of_a_departments_acknowledgement_are_announced_with_it(connection: Connection, home: House) -> None:
+    words = "Olá!\nRecebemos a sua mensagem."
+    directory.set_acknowledgement(connection, home.service, words)
+    directory.rename(connection, DEPARTMENTS, home.service, "SAC")
+    directory.set_acknowledgement(connection, home.service, "")
+    assert [(event.version, event.acknowledgement) for event in published(connection)] == [
+        (2, words),
+        (3, words),
+        (4, ""),
+    ]
+
+
+@pytest.mark.parametrize("words", ["a\0b", "a\r\nBcc: c@d.example", "x" * 2_001, "a\u202eb"])
+def test_an_acknowledgement_nobody_could_read_is_refused(connection: Connection, home: House, words: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        directory.set_acknowledgement(connection, home.service, words)
+    assert [violation.field for violation in refused.value.violations] == ["acknowledgement"]
+
+
+@pytest.mark.usefixtures("forget")
 def test_a_new_password_is_announced_to_nobody(connection: Connection, home: House) -> None:
     directory.set_password(connection, home.ana, "hash")
     assert published(connection) == []
@@ -150,6 +183,8 @@ def test_republishing_announces_everything_as_it_is_now(database: Database, hous
     with database.transaction() as connection:
         directory.rename(connection, LEVELS, house.n1, "Primeiro")
         directory.set_memberships(connection, house.ana, [house.n2])
+        directory.set_level_accounts(connection, house.n2, [uuid4(), uuid4()])
+        directory.set_acknowledgement(connection, house.finance, "Recebemos.")
         newest = {event.id: event for event in published(connection)}
         connection.execute(OUTBOX.delete())
     assert commands.republish(database, directory.republish) == 8
@@ -183,6 +218,8 @@ def test_what_is_of_another_organization_cannot_be_linked(
         lambda c, n: directory.add_level(c, n, "L"),
         lambda c, n: directory.add_attendant(c, n, "A", "a", "a@b.example", "hash"),
         lambda c, n: directory.rename(c, LEVELS, n, "L"),
+        lambda c, n: directory.set_level_accounts(c, n, [uuid4()]),
+        lambda c, n: directory.set_acknowledgement(c, n, "Recebemos."),
         lambda c, n: directory.set_memberships(c, n, []),
         lambda c, n: directory.set_roles(c, n, []),
         lambda c, n: directory.set_active(c, n, False),

@@ -118,18 +118,72 @@ def test_a_hundred_and_twenty_take_three_calls_of_each_neighbour(
 
 
 @pytest.mark.usefixtures("rule")
-def test_occurrences_of_one_conversation_open_in_the_order_they_arrived(
+def test_occurrences_of_one_conversation_reach_tickets_in_the_order_they_arrived(
     database: Database, house: House, neighbours: Neighbours, ticket: fakes.Ticket
 ) -> None:
     together, alone = uuid4(), uuid4()
     first = arrive(database, house, 3, together)
     other = arrive(database, house, 1, alone)
     route_all(database, neighbours)
-    assert [[o.message_id for o in call.openings] for call in ticket.calls] == [
+    assert [[one.message_id for one in call.messages] for call in ticket.append_calls] == [
         [str(first[0]), str(other[0])],
         [str(first[1])],
         [str(first[2])],
     ]
+    assert list(ticket.openings) == [str(first[0]), str(other[0])]
+    assert list(ticket.appended) == [str(first[1]), str(first[2])]
+    found = rows(database)
+    assert [found[message].state for message in first] == [State.ROUTED] * 3
+    assert {str(found[message].ticket_id) for message in first} == {ticket.live[str(together)]}
+
+
+def test_a_message_of_a_live_ticket_needs_no_rule(
+    database: Database, house: House, neighbours: Neighbours, publisher: fakes.Publisher, ticket: fakes.Ticket
+) -> None:
+    conversation, trace = uuid4(), f"00-{uuid4().hex}-{uuid4().hex[:16]}-01"
+    ticket.live[str(conversation)] = str(uuid4())
+    [message] = arrive(database, house, conversation=conversation, account=uuid4(), traceparent=trace)
+    route_all(database, neighbours)
+    row = rows(database)[message]
+    assert (row.state, row.reason, str(row.ticket_id)) == (State.ROUTED, "", ticket.live[str(conversation)])
+    appended = ticket.appended[str(message)]
+    assert (appended.organization_id, appended.conversation_id) == (str(house.organization), str(conversation))
+    assert (appended.publisher_id, appended.snippet) == (publisher.ids["maria0@exemplo.com"], "Bom dia")
+    assert appended.traceparent == trace
+    assert ticket.calls == []
+
+
+@pytest.mark.usefixtures("rule")
+def test_a_batch_of_messages_with_and_without_live_tickets_takes_one_call_of_each_kind(
+    database: Database, house: House, neighbours: Neighbours, publisher: fakes.Publisher, ticket: fakes.Ticket
+) -> None:
+    live = [uuid4() for _ in range(5)]
+    ticket.live.update({str(conversation): str(uuid4()) for conversation in live})
+    continued = [arrive(database, house, conversation=conversation)[0] for conversation in live]
+    ruleless = arrive(database, house, 2, account=uuid4())
+    new = arrive(database, house, 3)
+    route_all(database, neighbours)
+    assert [len(call.messages) for call in ticket.append_calls] == [10]
+    assert [[one.message_id for one in call.openings] for call in ticket.calls] == [[str(one) for one in new]]
+    assert len(publisher.calls) == 1
+    found = rows(database)
+    assert [str(found[one].ticket_id) for one in continued] == [ticket.live[str(one)] for one in live]
+    assert [str(found[one].ticket_id) for one in new] == [ticket.tickets[str(one)] for one in new]
+    assert [found[one].state for one in ruleless] == [State.WAITING] * 2
+
+
+@pytest.mark.usefixtures("rule")
+def test_a_message_for_a_closed_ticket_opens_a_new_one(
+    database: Database, house: House, neighbours: Neighbours, ticket: fakes.Ticket
+) -> None:
+    conversation = uuid4()
+    [first] = arrive(database, house, conversation=conversation)
+    route_all(database, neighbours)
+    del ticket.live[str(conversation)]
+    [later] = arrive(database, house, conversation=conversation)
+    route_all(database, neighbours)
+    assert rows(database)[later].ticket_id != rows(database)[first].ticket_id
+    assert ticket.openings[str(later)].conversation_id == str(conversation)
 
 
 @pytest.mark.usefixtures("rule")
@@ -141,10 +195,10 @@ def test_no_transaction_is_open_while_neighbours_are_called(
     def look(_: object) -> None:
         opened.append(database.engine.pool.checkedout())  # type: ignore[attr-defined]
 
-    publisher.before = ticket.before = look
+    publisher.before = ticket.before = ticket.before_append = look
     arrive(database, house, 3)
     route_all(database, neighbours)
-    assert opened == [0, 0]
+    assert opened == [0, 0, 0]
 
 
 @pytest.mark.usefixtures("rule")
@@ -156,8 +210,9 @@ def test_two_routers_at_once_route_each_occurrence_once(
         list(pool.map(lambda _: route_all(database, neighbours), range(2)))
     route_all(database, neighbours)
     assert states(database) == [State.ROUTED] * 170
-    called = [opening.message_id for call in ticket.calls for opening in call.openings]
+    called = [one.message_id for call in ticket.append_calls for one in call.messages]
     assert sorted(called) == sorted(map(str, messages))
+    assert len(ticket.openings) == 151
 
 
 @pytest.fixture

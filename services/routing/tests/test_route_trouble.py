@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 import routing_neighbours as fakes
-from guiche.ticket.v1.ticket_service_pb2 import OpenTicketsRequest
+from guiche.ticket.v1.ticket_service_pb2 import AppendMessagesRequest, OpenTicketsRequest
 from routing_arrivals import Full, arrive, make_due, refusing, route_all, rows, states
 from routing_support import House
 
@@ -157,6 +157,38 @@ def test_an_answer_that_was_lost_leads_to_the_same_ticket(
     make_due(database)
     route_all(database, neighbours)
     assert str(rows(database)[message].ticket_id) == opened
+
+
+@pytest.mark.usefixtures("rule")
+def test_a_message_that_was_appended_when_the_rest_of_its_batch_failed_keeps_its_ticket(
+    database: Database, house: House, neighbours: Neighbours, ticket: fakes.Ticket
+) -> None:
+    conversation = uuid4()
+    ticket.live[str(conversation)] = str(uuid4())
+    [continued] = arrive(database, house, conversation=conversation, subject="Re: Assunto")
+    [bad] = arrive(database, house)
+    ticket.before = refusing(Full("Out of order."), ["Assunto 0"])
+    route_all(database, neighbours)
+    found = rows(database)
+    assert str(found[continued].ticket_id) == ticket.live[str(conversation)]
+    assert (found[bad].state, found[bad].attempts) == (State.NEW, 1)
+
+
+@pytest.mark.usefixtures("rule")
+def test_one_that_cannot_be_appended_is_given_up_and_stops_nobody(
+    database: Database, house: House, neighbours: Neighbours, ticket: fakes.Ticket
+) -> None:
+    messages = arrive(database, house, 5)
+
+    def refuse(request: AppendMessagesRequest) -> None:
+        if str(messages[2]) in [one.message_id for one in request.messages]:
+            raise InvalidRequest("Not welcome.")
+
+    ticket.before_append = refuse
+    route_all(database, neighbours)
+    assert states(database) == [State.ROUTED] * 2 + [State.NEW] + [State.ROUTED] * 2
+    with database.transaction() as connection:
+        assert [failed.id for failed in storage.failed(connection)] == [messages[2]]
 
 
 @pytest.mark.usefixtures("rule")

@@ -63,6 +63,13 @@ def add_commands(subparsers: "Subparsers[argparse.ArgumentParser]") -> None:
     )
     for name, table in tables:
         add_rename(things[name], table)
+    acknowledge = things["department"].add_parser("acknowledge", help="what customers are told when a ticket opens")
+    arguments(acknowledge, id=UUID, words=str)
+    does(acknowledge, lambda c, asked: directory.set_acknowledgement(c, asked.id, asked.words))
+    accounts = things["level"].add_parser("accounts", help="replace the further accounts its members answer with")
+    arguments(accounts, id=UUID)
+    accounts.add_argument("account_ids", type=UUID, nargs="*", metavar="ACCOUNT_ID")
+    does(accounts, lambda c, asked: directory.set_level_accounts(c, asked.id, asked.account_ids))
     add_attendant_commands(things["attendant"])
     add = things["rule"].add_parser("add")
     arguments(add, organization_id=UUID, account_id=UUID, level_id=UUID)

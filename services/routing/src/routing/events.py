@@ -26,6 +26,7 @@ def event_of(thing: Thing) -> Message:
                 version=thing.version,
                 organization_id=str(thing.organization_id),
                 name=thing.name,
+                acknowledgement=thing.acknowledgement,
             )
         case Level():
             return events_pb2.LevelChanged(
@@ -35,6 +36,7 @@ def event_of(thing: Thing) -> Message:
                 department_id=str(thing.department_id),
                 name=thing.name,
                 position=thing.position,
+                account_ids=[str(account_id) for account_id in thing.account_ids],
             )
         case Attendant():
             return events_pb2.AttendantChanged(

@@ -37,6 +37,16 @@ class Neighbours:
         }
         return [found.get(occurrence.id) for occurrence in occurrences]
 
+    def append_messages(self, messages: Sequence[tuple[Occurrence, Publisher | None]]) -> list[tuple[UUID, str] | None]:
+        """The live ticket each now stands on and its protocol, in their order; None: its conversation has none.
+
+        Idempotent by the occurrence's id.
+        """
+        request = ticket_service_pb2.AppendMessagesRequest(messages=[appended_of(*message) for message in messages])
+        answer = self.ticket.call(self.tickets.AppendMessages, request, timeout=TIMEOUT)
+        assert len(answer.tickets) == len(messages), "the contract answers each message"
+        return [(UUID(one.ticket_id), one.protocol) if one.ticket_id else None for one in answer.tickets]
+
     def open_tickets(self, openings: Sequence[tuple[Occurrence, Place, Publisher | None]]) -> list[tuple[UUID, str]]:
         """The ticket of each and its protocol, in their order. Idempotent by the occurrence's id."""
         request = ticket_service_pb2.OpenTicketsRequest(openings=[opening_of(*opening) for opening in openings])
@@ -56,6 +66,18 @@ def identity_of(occurrence: Occurrence) -> publisher_pb2.Identity:
         kind=publisher_pb2.IDENTITY_KIND_EMAIL,
         value=occurrence.sender_address,
         display_name=occurrence.sender_name,
+    )
+
+
+def appended_of(occurrence: Occurrence, publisher: Publisher | None) -> ticket_service_pb2.AppendedMessage:
+    return ticket_service_pb2.AppendedMessage(
+        message_id=str(occurrence.id),
+        organization_id=str(occurrence.organization_id),
+        conversation_id=str(occurrence.conversation_id),
+        publisher_id=str(publisher.id) if publisher else "",
+        publisher_name=publisher.name if publisher else "",
+        snippet=occurrence.snippet,
+        traceparent=occurrence.traceparent,
     )
 
 

@@ -129,20 +129,23 @@ def route_one_by_one(neighbours: Neighbours, batch: Sequence[Claimed], places: P
 
 
 def route(neighbours: Neighbours, batch: Sequence[Claimed], places: Places) -> list[Routed]:
-    """Who wrote each, and where a rule leads, its ticket."""
+    """Who wrote each, and its ticket: the live one of its conversation, else, where a rule leads, a new one."""
     with traced(batch):
         occurrences = [claimed.occurrence for claimed in batch]
         publishers = neighbours.identify(occurrences)
-        openings = [
-            (occurrence, places[account_of(claimed)], publisher)
-            for claimed, occurrence, publisher in zip(batch, occurrences, publishers, strict=True)
-            if account_of(claimed) in places
-        ]
-        opened = neighbours.open_tickets(openings) if openings else []
-        tickets = {opening[0].id: ticket for opening, ticket in zip(openings, opened, strict=True)}
+        tickets = neighbours.append_messages(list(zip(occurrences, publishers, strict=True)))
+        openings = {
+            position: (claimed.occurrence, places[account_of(claimed)], publisher)
+            for position, (claimed, publisher, ticket) in enumerate(zip(batch, publishers, tickets, strict=True))
+            if ticket is None and account_of(claimed) in places
+        }
+        if openings:
+            opened = neighbours.open_tickets(list(openings.values()))
+            for position, ticket in zip(openings, opened, strict=True):
+                tickets[position] = ticket
         return [
-            Routed(occurrence.id, publisher.id if publisher else None, *tickets.get(occurrence.id, (None, "")))
-            for occurrence, publisher in zip(occurrences, publishers, strict=True)
+            Routed(occurrence.id, publisher.id if publisher else None, *(ticket or (None, "")))
+            for occurrence, publisher, ticket in zip(occurrences, publishers, tickets, strict=True)
         ]
 
 

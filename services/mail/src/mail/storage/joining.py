@@ -37,8 +37,8 @@ def remember(
 ) -> None:
     """Lets later mails join this message: by its Message-ID, by an id in its References, by who takes part.
 
-    own_id: its Message-ID without <>, may be empty. seen_ids: of its References and In-Reply-To. participants: addresses
-    of those who wrote it or whom it goes to, our own ones left out.
+    own_id: its Message-ID without <>, may be empty. seen_ids: of its References and In-Reply-To. participants: the
+    addresses of those who wrote it or whom it goes to, our own ones left out.
     """
     known = Known(
         organization_id, account_id, conversation_id, message_id, own_id, tuple(seen_ids), tuple(participants)
@@ -51,19 +51,19 @@ def remember_all(connection: Connection, known: Sequence[Known]) -> None:
     ids: dict[tuple[UUID, str, UUID, bool], dict[str, Any]] = {}
     people: set[tuple[UUID, str]] = set()
     for one in known:
-        place = (one.organization_id, one.account_id, one.conversation_id, one.message_id)
         for header_id, own in [(one.own_id, True), *((seen, False) for seen in one.seen_ids)]:
             if header_id:
-                ids.setdefault((one.organization_id, header_id, one.conversation_id, own), id_row(place, header_id, own))
+                key = (one.organization_id, header_id, one.conversation_id, own)
+                ids.setdefault(key, id_row(one, header_id, own))
         people |= {(one.conversation_id, normal_address(person)) for person in one.participants if person}
     # Always in the same order, so that two who remember the same at once wait for each other in one direction.
     add_new(connection, HEADER_IDS, [ids[key] for key in sorted(ids)])
     add_new(connection, PARTICIPANTS, [{"conversation_id": one, "email": email} for one, email in sorted(people)])
 
 
-def id_row(place: tuple[UUID, UUID, UUID, UUID], header_id: str, own: bool) -> dict[str, Any]:
+def id_row(one: Known, header_id: str, own: bool) -> dict[str, Any]:
     columns = ("organization_id", "account_id", "conversation_id", "message_id")
-    return dict(zip(columns, place, strict=True)) | {"header_id": header_id, "own": own}
+    return {column: getattr(one, column) for column in columns} | {"header_id": header_id, "own": own}
 
 
 def add_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:

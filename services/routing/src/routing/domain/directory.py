@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 from zoneinfo import available_timezones
 
+MAX_ACKNOWLEDGEMENT = 2_000
 ROLES = ("SUPERVISOR", "APPROVER", "VIEWER", "ADMINISTRATOR")
 
 
@@ -21,6 +22,8 @@ class Department:
     version: int
     organization_id: UUID
     name: str
+    # What its customers are told when a ticket opens; empty: the product's own words.
+    acknowledgement: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Level:
     department_id: UUID
     name: str
     position: int
+    # Further accounts its members may answer with.
+    account_ids: tuple[UUID, ...]
 
 
 @dataclass(frozen=True)
@@ -59,3 +64,8 @@ def is_time_zone(name: str) -> bool:
 def is_name(name: str) -> bool:
     """Something to read, in one line."""
     return bool(name.strip()) and name.isprintable() and len(name) <= 200
+
+
+def is_acknowledgement(words: str) -> bool:
+    """Something to read in a mail, over any number of lines; nothing at all is fine too."""
+    return len(words) <= MAX_ACKNOWLEDGEMENT and words.replace("\n", "").isprintable()

@@ -14,7 +14,7 @@ MAX_NAME = 300
 
 class State(StrEnum):
     NEW = "NEW"
-    # It opened a ticket.
+    # It opened a ticket, or stands on one that was there.
     ROUTED = "ROUTED"
     # No rule knew where to: an attendant opens a ticket by hand.
     WAITING = "WAITING"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.exc import IntegrityError
 
 from routing.domain.accounts import is_username, normalised_username
-from routing.domain.directory import RoleOf, is_name, is_time_zone
+from routing.domain.directory import MAX_ACKNOWLEDGEMENT, RoleOf, is_acknowledgement, is_name, is_time_zone
 from routing.events import Thing, changed
 from routing.storage import directory as storage
 from routing.storage import sessions
@@ -97,6 +97,22 @@ def rename(connection: Connection, table: Table, row_id: UUID, name: str) -> Non
     except IntegrityError as error:
         raise AlreadyExists(f"There is one of this name already among the {table.name}.") from error
     announce(connection, table, row_id)
+
+
+def set_acknowledgement(connection: Connection, department_id: UUID, words: str) -> None:
+    """What its customers are told when a ticket opens, before the protocol; empty: the product's own words."""
+    fits = f"needs at most {MAX_ACKNOWLEDGEMENT} printable characters in lines"
+    require(is_acknowledgement(words), "acknowledgement", fits)
+    change(connection, DEPARTMENTS, department_id, acknowledgement=words)
+    announce(connection, DEPARTMENTS, department_id)
+
+
+def set_level_accounts(connection: Connection, level_id: UUID, account_ids: Collection[UUID]) -> None:
+    """Replaces the further accounts its members may answer with; mail refuses one that is not the organization's."""
+    change(connection, LEVELS, level_id)
+    organization_id = organization_of(connection, LEVELS, level_id)
+    storage.replace_level_accounts(connection, organization_id, level_id, set(account_ids))
+    announce(connection, LEVELS, level_id)
 
 
 def set_memberships(connection: Connection, attendant_id: UUID, level_ids: Collection[UUID]) -> None:

@@ -15,6 +15,7 @@ from routing.domain.directory import Attendant, Department, Level, Organization,
 from routing.storage.tables import (
     ATTENDANTS,
     DEPARTMENTS,
+    LEVEL_ACCOUNTS,
     LEVELS,
     MEMBERSHIPS,
     ORGANIZATIONS,
@@ -71,6 +72,15 @@ def replace_roles(connection: Connection, organization_id: UUID, attendant_id: U
         connection.execute(insert(ROLES).values([dict(zip(columns, row, strict=True)) for row in rows]))
 
 
+def replace_level_accounts(
+    connection: Connection, organization_id: UUID, level_id: UUID, account_ids: Collection[UUID]
+) -> None:
+    connection.execute(delete(LEVEL_ACCOUNTS).where(LEVEL_ACCOUNTS.c.level_id == level_id))
+    level = {"organization_id": organization_id, "level_id": level_id}
+    if account_ids:
+        connection.execute(insert(LEVEL_ACCOUNTS).values([level | {"account_id": one} for one in account_ids]))
+
+
 def foreign(connection: Connection, table: Table, organization_id: UUID, ids: Collection[UUID]) -> set[UUID]:
     """Those that are not of the organization, or nowhere."""
     own = select(table.c.id).where(table.c.organization_id == organization_id, table.c.id.in_(ids))
@@ -107,12 +117,15 @@ def organizations(connection: Connection, row_id: UUID | None) -> Iterator[Organ
 
 def departments(connection: Connection, row_id: UUID | None) -> Iterator[Department]:
     for row in rows(connection, DEPARTMENTS, row_id):
-        yield Department(row.id, row.version, row.organization_id, row.name)
+        yield Department(row.id, row.version, row.organization_id, row.name, row.acknowledgement)
 
 
 def levels(connection: Connection, row_id: UUID | None) -> Iterator[Level]:
-    for row in rows(connection, LEVELS, row_id):
-        yield Level(row.id, row.version, row.organization_id, row.department_id, row.name, row.position)
+    of_accounts = func.array_agg(aggregate_order_by(LEVEL_ACCOUNTS.c.account_id, LEVEL_ACCOUNTS.c.account_id))
+    account_ids = select(of_accounts).where(LEVEL_ACCOUNTS.c.level_id == LEVELS.c.id).scalar_subquery()
+    for row in rows(connection, LEVELS, row_id, account_ids.label("account_ids")):
+        used = tuple(row.account_ids or ())
+        yield Level(row.id, row.version, row.organization_id, row.department_id, row.name, row.position, used)
 
 
 def attendants(connection: Connection, row_id: UUID | None) -> Iterator[Attendant]:

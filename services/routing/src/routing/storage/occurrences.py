@@ -39,7 +39,7 @@ def add(connection: Connection, occurrence: Occurrence, state: State, reason: Re
 
 
 def claim(connection: Connection, rows: int, lease: timedelta) -> list[Claimed]:
-    """The next due occurrences, only the first of each conversation: they open tickets in the order they arrived."""
+    """The next due occurrences, only the first of each conversation: they reach tickets in the order they arrived."""
     earlier = OCCURRENCES.alias("earlier")
     waits = and_(
         earlier.c.conversation_id == OCCURRENCES.c.conversation_id,

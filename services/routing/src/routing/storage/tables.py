@@ -30,6 +30,7 @@ DEPARTMENTS = Table(
     Column("project_id", UUID),
     Column("name", Text),
     Column("version", BigInteger),
+    Column("acknowledgement", Text),
 )
 LEVELS = Table(
     "levels",
@@ -40,6 +41,13 @@ LEVELS = Table(
     Column("name", Text),
     Column("position", Integer),
     Column("version", BigInteger),
+)
+LEVEL_ACCOUNTS = Table(
+    "level_accounts",
+    METADATA,
+    Column("organization_id", UUID),
+    Column("level_id", UUID, primary_key=True),
+    Column("account_id", UUID, primary_key=True),
 )
 ATTENDANTS = Table(
     "attendants",
