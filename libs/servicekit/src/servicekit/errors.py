@@ -60,6 +60,13 @@ class Stale(Failure):
     reason = "STALE"
 
 
+class BrokenOff(Failure):
+    """The caller went away in the middle of what it was sending."""
+
+    code = grpc.StatusCode.CANCELLED
+    reason = "BROKEN_OFF"
+
+
 class RemoteFailure(Failure):
     """A failure another service answered, with its own code and reason."""
 

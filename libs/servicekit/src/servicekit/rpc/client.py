@@ -101,19 +101,23 @@ class Peer:
         grant: str = "",
         timeout: float = 300.0,
     ) -> Response:
-        """Requests are taken as fast as the neighbour takes them, in another thread; what they raise is raised here."""
+        """Requests, one at least, are taken as fast as the neighbour takes them, in another thread.
+
+        What they raise is raised here. The server takes nothing for the whole that has not ended with an empty message,
+        which is added here: gRPC may show it a call that was broken off as one that has ended.
+        """
         failures: list[Exception] = []
 
-        def kept() -> Iterator[Request]:
+        def ended() -> Iterator[Request]:
             try:
-                yield from requests
+                for request in requests:
+                    yield request
+                yield type(request)()
             except Exception as error:
                 failures.append(error)
-                # gRPC cancels the call then: the neighbour never takes what came so far for the whole.
-                raise
 
         try:
-            return method(kept(), timeout=timeout, metadata=self.metadata(attendant, grant))
+            return method(ended(), timeout=timeout, metadata=self.metadata(attendant, grant))
         except grpc.RpcError as error:
             if failures:
                 raise failures[0] from error

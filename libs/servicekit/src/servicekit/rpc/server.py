@@ -16,7 +16,15 @@ from grpc_reflection.v1alpha import reflection
 from guiche.common.v1 import access_pb2
 from opentelemetry.trace import SpanKind
 
-from servicekit.errors import Failure, InvalidRequest, NotAllowed, Unauthenticated, Violation, to_status
+from servicekit.errors import (
+    BrokenOff,
+    Failure,
+    InvalidRequest,
+    NotAllowed,
+    Unauthenticated,
+    Violation,
+    to_status,
+)
 from servicekit.rpc.caller import CALLER, Attendant, Caller
 from servicekit.telemetry import RPC_SECONDS, log, span
 from servicekit.tokens import Keys
@@ -74,42 +82,54 @@ class Edge(grpc.ServerInterceptor):
         path: str = details.method
         if handler is None or path.startswith(OPEN_PREFIXES):
             return handler
-        unary, stream = handler.unary_unary, handler.unary_stream
+        unary, stream, upload = handler.unary_unary, handler.unary_stream, handler.stream_unary
+        codec = handler.request_deserializer, handler.response_serializer
         if unary:
             return grpc.unary_unary_rpc_method_handler(
-                lambda request, context: self.answer(path, unary, request, context),
-                handler.request_deserializer,
-                handler.response_serializer,
+                lambda request, context: self.answer(path, unary, request, context), *codec
             )
-        assert stream is not None, "no contract streams requests"
+        if upload:
+            return grpc.stream_unary_rpc_method_handler(
+                lambda requests, context: self.answer_upload(path, upload, requests, context), *codec
+            )
+        assert stream is not None, "no contract streams both ways"
         return grpc.unary_stream_rpc_method_handler(
-            lambda request, context: self.answer_stream(path, stream, request, context),
-            handler.request_deserializer,
-            handler.response_serializer,
+            lambda request, context: self.answer_stream(path, stream, request, context), *codec
         )
 
     def answer(self, path: str, behavior: Behavior, request: Message, context: grpc.ServicerContext) -> Any:
-        with self.edge(path, request, context):
+        with self.edge(path, context):
+            validate(request)
             return behavior(request, context)
 
     def answer_stream(
         self, path: str, behavior: Behavior, request: Message, context: grpc.ServicerContext
     ) -> Iterator[Any]:
-        with self.edge(path, request, context):
+        with self.edge(path, context):
+            validate(request)
             yield from behavior(request, context)
 
+    def answer_upload(
+        self, path: str, behavior: Behavior, requests: Iterator[Message], context: grpc.ServicerContext
+    ) -> Any:
+        with self.edge(path, context):
+            return behavior(whole(requests), context)
+
     @contextmanager
-    def edge(self, path: str, request: Message, context: grpc.ServicerContext) -> Iterator[None]:
+    def edge(self, path: str, context: grpc.ServicerContext) -> Iterator[None]:
         metadata = {str(key): str(value) for key, value in context.invocation_metadata()}
         began, code = time.perf_counter(), grpc.StatusCode.OK
         with span(path, metadata.get("traceparent", ""), SpanKind.SERVER):
             try:
                 CALLER.set(self.authenticate(access_of(path), metadata))
-                validate(request)
                 yield
             except Failure as failure:
                 code = failure.code
                 context.abort_with_status(to_status(failure))
+            except grpc.RpcError:
+                # What a stream of requests raises when its sender goes away; calls to neighbours raise Failure.
+                code = grpc.StatusCode.CANCELLED
+                context.abort(code, "The caller went away.")
             except Exception:
                 code = grpc.StatusCode.INTERNAL
                 self.log.exception("call_failed", method=path)
@@ -154,6 +174,20 @@ def access_of(path: str) -> access_pb2.Access:
     descriptor = descriptor_pool.Default().FindServiceByName(service).methods_by_name[method]
     access: access_pb2.Access = descriptor.GetOptions().Extensions[access_pb2.access]
     return access
+
+
+def whole(requests: Iterator[Message]) -> Iterator[Message]:
+    """The requests before the empty one that ends them.
+
+    Without it BrokenOff: whether a stream ended or its sender went away, gRPC's iterator often just stops (a race
+    within it), and half a file must not be taken for the whole.
+    """
+    for request in requests:
+        if not request.ByteSize():
+            return
+        validate(request)
+        yield request
+    raise BrokenOff("The requests ended without the empty one that ends them.")
 
 
 def validate(request: Message) -> None:

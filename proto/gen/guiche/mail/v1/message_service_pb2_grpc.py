@@ -93,7 +93,8 @@ class MessageServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UploadAttachment(self, request_iterator, context):
-        """The file's facts, then its bytes in order; answered when they are durable. Named by its id in a reply of the same
+        """The file's facts, then its bytes in order, then an empty request, without which it was broken off (servicekit's Peer
+        and server see to that); answered when the bytes are durable. Named by its id in a reply of the same
         attendant on the same ticket within a day, else forgotten. ATTACHMENT_TOO_LARGE over the limit.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

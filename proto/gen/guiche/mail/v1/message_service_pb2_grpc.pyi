@@ -40,7 +40,8 @@ class MessageServiceStub:
     GetReplyOptions: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.GetReplyOptionsRequest, _message_service_pb2.GetReplyOptionsResponse]
     """What a reply box needs: the accounts that may answer, and to whom."""
     UploadAttachment: _grpc.StreamUnaryMultiCallable[_message_service_pb2.UploadAttachmentRequest, _message_service_pb2.UploadAttachmentResponse]
-    """The file's facts, then its bytes in order; answered when they are durable. Named by its id in a reply of the same
+    """The file's facts, then its bytes in order, then an empty request, without which it was broken off (servicekit's Peer
+    and server see to that); answered when the bytes are durable. Named by its id in a reply of the same
     attendant on the same ticket within a day, else forgotten. ATTACHMENT_TOO_LARGE over the limit.
     """
     PrepareReply: _grpc.UnaryUnaryMultiCallable[_message_service_pb2.PrepareReplyRequest, _message_service_pb2.PrepareReplyResponse]
@@ -62,7 +63,8 @@ class MessageServiceAsyncStub(MessageServiceStub):
     GetReplyOptions: _aio.UnaryUnaryMultiCallable[_message_service_pb2.GetReplyOptionsRequest, _message_service_pb2.GetReplyOptionsResponse]  # type: ignore[assignment]
     """What a reply box needs: the accounts that may answer, and to whom."""
     UploadAttachment: _aio.StreamUnaryMultiCallable[_message_service_pb2.UploadAttachmentRequest, _message_service_pb2.UploadAttachmentResponse]  # type: ignore[assignment]
-    """The file's facts, then its bytes in order; answered when they are durable. Named by its id in a reply of the same
+    """The file's facts, then its bytes in order, then an empty request, without which it was broken off (servicekit's Peer
+    and server see to that); answered when the bytes are durable. Named by its id in a reply of the same
     attendant on the same ticket within a day, else forgotten. ATTACHMENT_TOO_LARGE over the limit.
     """
     PrepareReply: _aio.UnaryUnaryMultiCallable[_message_service_pb2.PrepareReplyRequest, _message_service_pb2.PrepareReplyResponse]  # type: ignore[assignment]
@@ -105,7 +107,8 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_message_service_pb2.UploadAttachmentRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_message_service_pb2.UploadAttachmentResponse, _abc.Awaitable[_message_service_pb2.UploadAttachmentResponse]]:
-        """The file's facts, then its bytes in order; answered when they are durable. Named by its id in a reply of the same
+        """The file's facts, then its bytes in order, then an empty request, without which it was broken off (servicekit's Peer
+        and server see to that); answered when the bytes are durable. Named by its id in a reply of the same
         attendant on the same ticket within a day, else forgotten. ATTACHMENT_TOO_LARGE over the limit.
         """
 
