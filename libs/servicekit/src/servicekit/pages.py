@@ -18,11 +18,17 @@ class PageTokenInvalid(InvalidRequest):
     reason = "PAGE_TOKEN_INVALID"
 
 
-def secret_of(keys: Keys) -> bytes:
-    """The secret that seals a service's page tokens: derived from its key (RFC 5869), so all its replicas share it."""
+PURPOSE = b"guiche page tokens"
+
+
+def secret_of(keys: Keys, purpose: bytes = PURPOSE) -> bytes:
+    """The secret that seals a service's page tokens: derived from its key (RFC 5869), so all its replicas share it.
+
+    purpose: of another secret, so that what is sealed for one purpose is worth nothing for another.
+    """
     private = keys.private.raw_value
     assert isinstance(private, Ed25519PrivateKey)
-    return HKDF(SHA256(), 32, None, b"guiche page tokens").derive(private.private_bytes_raw())
+    return HKDF(SHA256(), 32, None, purpose).derive(private.private_bytes_raw())
 
 
 def make_token(secret: bytes, scope: str, position: list[Any]) -> str:

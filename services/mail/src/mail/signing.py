@@ -1,6 +1,6 @@
 """Signed names of what we send: a later mail that bears one is an answer to that message, and nobody else can make one.
 
-Pure. A token is 39 characters: the message's id and eight bytes of HMAC-SHA-256, in lower-case base32, since mailboxes
+A token is 39 characters: the message's id and eight bytes of HMAC-SHA-256, in lower-case base32, since mailboxes
 do not tell upper from lower case.
 """
 
@@ -11,12 +11,21 @@ import hmac
 import re
 from uuid import UUID
 
+from servicekit import pages
+from servicekit.tokens import Keys
+
+_PURPOSE = b"guiche mail names"
 _MARK = 8
 _CHARACTERS = 39
 _TOKEN = re.compile(r"[a-z2-7]{39}")
 # RFC 5321, 4.5.3.1.1.
 _LOCAL_OCTETS = 64
 _PREFIX = "g."
+
+
+def secret_of(keys: Keys) -> bytes:
+    """Shared by all replicas. With another key of the service, names given before lead nowhere any more."""
+    return pages.secret_of(keys, _PURPOSE)
 
 
 def token(secret: bytes, message_id: UUID) -> str:

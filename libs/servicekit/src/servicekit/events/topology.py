@@ -16,6 +16,7 @@ CONSUMERS: dict[str, tuple[str, ...]] = {
         "guiche.ticket.v1.TicketOpened",
         "guiche.ticket.v1.TicketReplyReleased",
         "guiche.ticket.v1.TicketMessageAppended",
+        "guiche.routing.v1.OrganizationChanged",
         "guiche.routing.v1.DepartmentChanged",
         "guiche.routing.v1.LevelChanged",
         "guiche.routing.v1.AttendantChanged",

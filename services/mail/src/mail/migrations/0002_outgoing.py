@@ -1,4 +1,4 @@
-"""What leaves: drafts and deliveries, uploads, and what other services say of tickets, departments, levels, attendants."""
+"""What leaves: drafts, deliveries, uploads, and what other services say of tickets, organizations, levels and so on."""
 
 from alembic import op
 
@@ -82,6 +82,11 @@ def upgrade() -> None:
         );
         CREATE INDEX tickets_protocol ON tickets (organization_id, protocol);
         CREATE INDEX tickets_conversation ON tickets (conversation_id);
+        CREATE TABLE organizations (
+            id uuid PRIMARY KEY,
+            version bigint NOT NULL,
+            time_zone text NOT NULL
+        );
         CREATE TABLE departments (
             id uuid PRIMARY KEY,
             version bigint NOT NULL,

@@ -144,6 +144,14 @@ TICKETS = Table(
     Column("opening_message_id", ID),
 )
 
+ORGANIZATIONS = Table(
+    "organizations",
+    METADATA,
+    Column("id", ID, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("time_zone", Text, nullable=False),
+)
+
 DEPARTMENTS = Table(
     "departments",
     METADATA,
