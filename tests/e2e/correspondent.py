@@ -1,11 +1,14 @@
 """The customer's side of a conversation: a real SMTP server that receives what Guichê sends, and answers to it."""
 
+import asyncio
 import email.policy
 import re
+import smtplib
 import threading
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
+from email.utils import parseaddr
 from typing import Any
 
 from aiosmtpd.controller import Controller
@@ -31,12 +34,19 @@ class Received:
         return self.mail["Auto-Submitted"] == "auto-replied"
 
 
+MARKS_OF_MACHINES = ("Auto-Submitted", "X-Auto-Response-Suppress", "Precedence")
+
+
 class Correspondent:
-    """refused: by address, the SMTP answer to its RCPT, e.g. "550 5.1.1 No such user"."""
+    """refused: by address, the SMTP answer to its RCPT, e.g. "550 5.1.1 No such user".
+    routes: by domain, the port of the server that gets its mail; others' mail ends here.
+    strips: whether marks of automatic mail get lost on the way, as at some hops they do."""
 
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.refused: dict[str, str] = {}
+        self.routes: dict[str, int] = {}
+        self.strips = False
         self.lock = threading.Lock()
         self.controller = Controller(self, hostname="127.0.0.1", port=0, ready_timeout=10)
 
@@ -53,7 +63,18 @@ class Correspondent:
         assert isinstance(parsed, EmailMessage)
         with self.lock:
             self.received.append(Received(envelope.mail_from or "", list(envelope.rcpt_tos), parsed))
+        for address in envelope.rcpt_tos:
+            if port := self.routes.get(address.rpartition("@")[2]):
+                await asyncio.to_thread(self.hand_over, envelope.mail_from or "", address, parsed, port)
         return "250 OK"
+
+    def hand_over(self, sender: str, address: str, mail: EmailMessage, port: int) -> None:
+        if self.strips:
+            sender = sender or parseaddr(str(mail["From"]))[1]
+            for name in MARKS_OF_MACHINES:
+                del mail[name]
+        with smtplib.SMTP("127.0.0.1", port, timeout=30) as smtp:
+            smtp.sendmail(sender, [address], mail.as_bytes())
 
     def start(self) -> None:
         self.controller.start()
