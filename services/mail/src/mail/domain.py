@@ -8,6 +8,8 @@ from uuid import UUID
 Direction = Literal["IN", "OUT"]
 DeliveryState = Literal["DRAFT", "QUEUED", "SENDING", "SENT", "FAILED", "UNKNOWN"]
 
+JoinRule = Literal["", "REPLY_ADDRESS", "SIGNED_MESSAGE_ID", "MESSAGE_ID", "REFERENCES", "PROTOCOL"]
+
 # What an acknowledgement of ours has as its kind of automatic mail.
 ACKNOWLEDGEMENT = "acknowledgement"
 
@@ -85,6 +87,10 @@ class Message:
     delivery_at: datetime | None = None
     # Each {"email", "detail"}.
     refused: list[dict[str, str]] = field(default_factory=list)
+    # By which rule it found its conversation; empty: it began it.
+    joined_by: JoinRule = ""
+    # Without quoted history; empty: all of the text is new.
+    new_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

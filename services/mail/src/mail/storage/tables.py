@@ -81,6 +81,8 @@ MESSAGES = Table(
     Column("delivery_detail", Text, nullable=False),
     Column("delivery_at", TIME),
     Column("refused", JSONB, nullable=False),
+    Column("joined_by", Text, nullable=False),
+    Column("new_text", Text, nullable=False),
 )
 
 ATTACHMENTS = Table(
