@@ -25,7 +25,7 @@ def test_the_document_is_valid(document: dict[str, Any]) -> None:
 
 def test_every_operation_says_how_it_fails_and_who_may_call_it(document: dict[str, Any]) -> None:
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    assert len(operations) == len(routes()) + 5
+    assert len(operations) == len(routes()) + 6
     assert len({operation["operationId"] for operation in operations}) == len(operations)
     for operation in operations:
         assert {"400", "429", "500", "503"} <= set(operation["responses"])

@@ -172,6 +172,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
+        /** @description How urgent it is. */
         post: operations["setPriority"];
         delete?: never;
         options?: never;
@@ -282,6 +283,7 @@ export interface paths {
         /** @description Those of the organization, by name. */
         get: operations["listServiceTypes"];
         put?: never;
+        /** @description Registers a service type. Its fields and choices get their ids from the server. */
         post: operations["createServiceType"];
         delete?: never;
         options?: never;
@@ -296,6 +298,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description One service type, with the fields it asks for. SERVICE_TYPE_NOT_FOUND where there is none. */
         get: operations["getServiceType"];
         /** @description Replaces all of it. A field that is left out is asked for no more; what was given for it stays on its tickets. */
         put: operations["updateServiceType"];
@@ -313,7 +316,9 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** @description What this department demands. DEPARTMENT_NOT_FOUND where there is none. */
         get: operations["getClosingRules"];
+        /** @description Replaces all of it. Tickets that are closed already stay so. */
         put: operations["updateClosingRules"];
         post?: never;
         delete?: never;

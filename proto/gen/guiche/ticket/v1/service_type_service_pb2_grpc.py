@@ -81,13 +81,15 @@ class ServiceTypeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetServiceType(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """One service type, with the fields it asks for. SERVICE_TYPE_NOT_FOUND where there is none.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateServiceType(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Registers a service type. Its fields and choices get their ids from the server.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -100,13 +102,15 @@ class ServiceTypeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetClosingRules(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """What this department demands. DEPARTMENT_NOT_FOUND where there is none.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateClosingRules(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Replaces all of it. Tickets that are closed already stay so.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -38,11 +38,15 @@ class ServiceTypeServiceStub:
     ListServiceTypes: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.ListServiceTypesRequest, _service_type_service_pb2.ListServiceTypesResponse]
     """Those of the organization, by name."""
     GetServiceType: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.GetServiceTypeRequest, _service_type_service_pb2.GetServiceTypeResponse]
+    """One service type, with the fields it asks for. SERVICE_TYPE_NOT_FOUND where there is none."""
     CreateServiceType: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.CreateServiceTypeRequest, _service_type_service_pb2.CreateServiceTypeResponse]
+    """Registers a service type. Its fields and choices get their ids from the server."""
     UpdateServiceType: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.UpdateServiceTypeRequest, _service_type_service_pb2.UpdateServiceTypeResponse]
     """Replaces all of it. A field that is left out is asked for no more; what was given for it stays on its tickets."""
     GetClosingRules: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.GetClosingRulesRequest, _service_type_service_pb2.GetClosingRulesResponse]
+    """What this department demands. DEPARTMENT_NOT_FOUND where there is none."""
     UpdateClosingRules: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.UpdateClosingRulesRequest, _service_type_service_pb2.UpdateClosingRulesResponse]
+    """Replaces all of it. Tickets that are closed already stay so."""
 
 @_typing.type_check_only
 class ServiceTypeServiceAsyncStub(ServiceTypeServiceStub):
@@ -54,11 +58,15 @@ class ServiceTypeServiceAsyncStub(ServiceTypeServiceStub):
     ListServiceTypes: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.ListServiceTypesRequest, _service_type_service_pb2.ListServiceTypesResponse]  # type: ignore[assignment]
     """Those of the organization, by name."""
     GetServiceType: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.GetServiceTypeRequest, _service_type_service_pb2.GetServiceTypeResponse]  # type: ignore[assignment]
+    """One service type, with the fields it asks for. SERVICE_TYPE_NOT_FOUND where there is none."""
     CreateServiceType: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.CreateServiceTypeRequest, _service_type_service_pb2.CreateServiceTypeResponse]  # type: ignore[assignment]
+    """Registers a service type. Its fields and choices get their ids from the server."""
     UpdateServiceType: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.UpdateServiceTypeRequest, _service_type_service_pb2.UpdateServiceTypeResponse]  # type: ignore[assignment]
     """Replaces all of it. A field that is left out is asked for no more; what was given for it stays on its tickets."""
     GetClosingRules: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.GetClosingRulesRequest, _service_type_service_pb2.GetClosingRulesResponse]  # type: ignore[assignment]
+    """What this department demands. DEPARTMENT_NOT_FOUND where there is none."""
     UpdateClosingRules: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.UpdateClosingRulesRequest, _service_type_service_pb2.UpdateClosingRulesResponse]  # type: ignore[assignment]
+    """Replaces all of it. Tickets that are closed already stay so."""
 
 class ServiceTypeServiceServicer(metaclass=_abc_1.ABCMeta):
     """Service types and what departments demand. Every attendant may read them; administrators may change all, supervisors
@@ -78,14 +86,16 @@ class ServiceTypeServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _service_type_service_pb2.GetServiceTypeRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_service_type_service_pb2.GetServiceTypeResponse, _abc.Awaitable[_service_type_service_pb2.GetServiceTypeResponse]]: ...
+    ) -> _typing.Union[_service_type_service_pb2.GetServiceTypeResponse, _abc.Awaitable[_service_type_service_pb2.GetServiceTypeResponse]]:
+        """One service type, with the fields it asks for. SERVICE_TYPE_NOT_FOUND where there is none."""
 
     @_abc_1.abstractmethod
     def CreateServiceType(
         self,
         request: _service_type_service_pb2.CreateServiceTypeRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_service_type_service_pb2.CreateServiceTypeResponse, _abc.Awaitable[_service_type_service_pb2.CreateServiceTypeResponse]]: ...
+    ) -> _typing.Union[_service_type_service_pb2.CreateServiceTypeResponse, _abc.Awaitable[_service_type_service_pb2.CreateServiceTypeResponse]]:
+        """Registers a service type. Its fields and choices get their ids from the server."""
 
     @_abc_1.abstractmethod
     def UpdateServiceType(
@@ -100,13 +110,15 @@ class ServiceTypeServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _service_type_service_pb2.GetClosingRulesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_service_type_service_pb2.GetClosingRulesResponse, _abc.Awaitable[_service_type_service_pb2.GetClosingRulesResponse]]: ...
+    ) -> _typing.Union[_service_type_service_pb2.GetClosingRulesResponse, _abc.Awaitable[_service_type_service_pb2.GetClosingRulesResponse]]:
+        """What this department demands. DEPARTMENT_NOT_FOUND where there is none."""
 
     @_abc_1.abstractmethod
     def UpdateClosingRules(
         self,
         request: _service_type_service_pb2.UpdateClosingRulesRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_service_type_service_pb2.UpdateClosingRulesResponse, _abc.Awaitable[_service_type_service_pb2.UpdateClosingRulesResponse]]: ...
+    ) -> _typing.Union[_service_type_service_pb2.UpdateClosingRulesResponse, _abc.Awaitable[_service_type_service_pb2.UpdateClosingRulesResponse]]:
+        """Replaces all of it. Tickets that are closed already stay so."""
 
 def add_ServiceTypeServiceServicer_to_server(servicer: ServiceTypeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -147,7 +147,8 @@ class VerbServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetPriority(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """How urgent it is.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')

@@ -56,6 +56,7 @@ class VerbServiceStub:
     SetStatus: _grpc.UnaryUnaryMultiCallable[_verb_service_pb2.SetStatusRequest, _verb_service_pb2.SetStatusResponse]
     """Sets the status by hand, to OPEN, PENDING, RESOLVED or CLOSED."""
     SetPriority: _grpc.UnaryUnaryMultiCallable[_verb_service_pb2.SetPriorityRequest, _verb_service_pb2.SetPriorityResponse]
+    """How urgent it is."""
     SetServiceType: _grpc.UnaryUnaryMultiCallable[_verb_service_pb2.SetServiceTypeRequest, _verb_service_pb2.SetServiceTypeResponse]
     """Classifies the ticket and gives the data of its service type, replacing what was there. Mandatory fields may still be
     missing; they are asked for where the ticket is closed.
@@ -95,6 +96,7 @@ class VerbServiceAsyncStub(VerbServiceStub):
     SetStatus: _aio.UnaryUnaryMultiCallable[_verb_service_pb2.SetStatusRequest, _verb_service_pb2.SetStatusResponse]  # type: ignore[assignment]
     """Sets the status by hand, to OPEN, PENDING, RESOLVED or CLOSED."""
     SetPriority: _aio.UnaryUnaryMultiCallable[_verb_service_pb2.SetPriorityRequest, _verb_service_pb2.SetPriorityResponse]  # type: ignore[assignment]
+    """How urgent it is."""
     SetServiceType: _aio.UnaryUnaryMultiCallable[_verb_service_pb2.SetServiceTypeRequest, _verb_service_pb2.SetServiceTypeResponse]  # type: ignore[assignment]
     """Classifies the ticket and gives the data of its service type, replacing what was there. Mandatory fields may still be
     missing; they are asked for where the ticket is closed.
@@ -172,7 +174,8 @@ class VerbServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _verb_service_pb2.SetPriorityRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_verb_service_pb2.SetPriorityResponse, _abc.Awaitable[_verb_service_pb2.SetPriorityResponse]]: ...
+    ) -> _typing.Union[_verb_service_pb2.SetPriorityResponse, _abc.Awaitable[_verb_service_pb2.SetPriorityResponse]]:
+        """How urgent it is."""
 
     @_abc_1.abstractmethod
     def SetServiceType(
