@@ -275,7 +275,7 @@ def store_all(connection: Connection, mails: Sequence[Readied]) -> list[Readied]
         [mail.message for mail in mails],
         [attachment for mail in mails for attachment in mail.attachments],
     )
-    events = [message_received(mail.conversation, mail.message) for mail in mails]
+    events = [message_received(mail.conversation, mail.message, mail.raw.account_id) for mail in mails]
     publish(connection, events, [mail.traceparent for mail in mails])
     claims.done(connection, RAW_MAILS, [mail.raw.id for mail in mails])
     return mails
