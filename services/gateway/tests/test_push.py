@@ -14,13 +14,21 @@ from uuid import uuid4
 import httpx
 import pytest
 from guiche.routing.v1.directory_events_pb2 import AttendantChanged
-from guiche.ticket.v1.ticket_events_pb2 import AudienceChange, TicketOpened, TicketStarted, TicketState
+from guiche.ticket.v1 import ticket_events_pb2
+from guiche.ticket.v1.ticket_events_pb2 import (
+    AudienceChange,
+    TicketDeliveryChanged,
+    TicketOpened,
+    TicketStarted,
+    TicketState,
+)
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 
 from gateway.push import hub as hubs
+from gateway.push.changes import VERBS
 from gateway.push.hub import QUEUE, RESYNC, Connection, Hub
 from gateway.testing import Running, World, serving, settings_for
 from servicekit import telemetry
@@ -115,6 +123,41 @@ def test_a_started_ticket_vanishes_for_all_but_its_holder(gateway: Running, list
         gateway.app.hub.publish(*started("t1", ["l:n1"], ["a:ana@n1", "d:x"]))
         assert ana.next().data == ticket_data("t1", "started", True)
         assert bruno.next().data == ticket_data("t1", "started", False)
+
+
+@pytest.mark.parametrize("event_type", VERBS, ids=VERBS.get)
+def test_every_verb_is_told_in_the_words_of_the_routes(gateway: Running, listen: Listen, event_type: type[Any]) -> None:
+    with listen(["a:ana@n1"]) as ana, listen(["l:n1"]) as bruno:
+        audience = AudienceChange(before=["a:ana@n1"], after=["a:ana@n1", "l:n1"])
+        event = event_type(ticket=TicketState(id="t1"), audience=audience)
+        gateway.app.hub.publish(event_type.DESCRIPTOR.full_name, event.SerializeToString(), "")
+        for listener in (ana, bruno):
+            assert listener.next().data == ticket_data("t1", VERBS[event_type], True)
+        event.audience.after.pop()
+        event.audience.before.append("l:n1")
+        gateway.app.hub.publish(event_type.DESCRIPTOR.full_name, event.SerializeToString(), "")
+        assert ana.next().data == ticket_data("t1", VERBS[event_type], True)
+        assert bruno.next().data == ticket_data("t1", VERBS[event_type], False)
+
+
+def test_no_event_of_a_ticket_is_forgotten() -> None:
+    events = ticket_events_pb2.DESCRIPTOR.message_types_by_name.values()
+    assert {event.name for event in events if "audience" in event.fields_by_name} == {
+        event.DESCRIPTOR.name for event in VERBS
+    }
+
+
+def test_what_becomes_of_a_message_does_not_count_as_a_late_push(gateway: Running, listen: Listen) -> None:
+    def measured() -> float:
+        return REGISTRY.get_sample_value("guiche_push_seconds_count") or 0.0
+
+    with listen(["l:n1"]) as ana:
+        before = measured()
+        event = TicketDeliveryChanged(ticket=TicketState(id="t1"), audience=AudienceChange(after=["l:n1"]))
+        gateway.app.hub.publish(TicketDeliveryChanged.DESCRIPTOR.full_name, event.SerializeToString(), "")
+        gateway.app.hub.publish(*opened("t2", ["l:n1"]))
+        assert [ana.next().data for _ in range(2)][1] == ticket_data("t2", "opened", True)
+        assert eventually(lambda: measured() - before) == 1
 
 
 def test_counts_are_hinted_at_most_once_a_second(gateway: Running, listen: Listen) -> None:

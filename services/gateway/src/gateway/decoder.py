@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -182,7 +182,7 @@ def time(value: str, place: str) -> datetime:
         day, minute, second, fraction, zone = found.groups("")
         # Python's clock has no leap seconds and no more than six places.
         whole = datetime.fromisoformat(f"{day}T{minute}:{second.replace('60', '59')}{fraction[:7]}{zone.upper()}")
-        return whole + timedelta(seconds=second == "60")
+        return whole.astimezone(UTC) + timedelta(seconds=second == "60")
     except (ValueError, OverflowError) as error:
         raise BadInput("It must be a time as RFC 3339 has it, e.g. 2026-11-21T12:00:00Z.", place) from error
 

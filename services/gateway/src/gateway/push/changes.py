@@ -16,8 +16,8 @@ class TicketChange:
 
     ticket_id: str
     verb: str
-    # Seconds since 1970.
-    at: float
+    # Seconds since 1970; None where the event is not about a change of the ticket itself.
+    at: float | None
     before: frozenset[str]
     after: frozenset[str]
 
@@ -54,9 +54,9 @@ def read_ticket(event_type: type[Message], verb: str, payload: bytes) -> Change:
     # Every event of a ticket brings its state and its audience.
     event: Any = event_type.FromString(payload)
     at, audience = event.ticket.last_activity_at, event.audience
-    return TicketChange(
-        event.ticket.id, verb, at.seconds + at.nanos / 1e9, frozenset(audience.before), frozenset(audience.after)
-    )
+    # What becomes of a message is told with the ticket as it has stood, perhaps for hours.
+    seconds = None if event_type is ticket_events_pb2.TicketDeliveryChanged else at.seconds + at.nanos / 1e9
+    return TicketChange(event.ticket.id, verb, seconds, frozenset(audience.before), frozenset(audience.after))
 
 
 def read_attendant(payload: bytes) -> Change:

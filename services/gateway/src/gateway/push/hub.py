@@ -147,7 +147,7 @@ class Hub:
             for connection in could | can:
                 connection.put(self.ticket_event(entry, connection in can), "ticket")
                 self.hint_counts(connection)
-        if could or can:
+        if change.at is not None and (could or can):
             # The change was stamped by the clock of another machine, which may be a little ahead.
             DELAY.observe(max(0.0, time.time() - change.at))
 
