@@ -21,9 +21,10 @@ from localservers.postgres import postgres
 from servicekit.database import Database
 from servicekit.ids import new_id
 from servicekit.migrating import migrate
-from ticket import handlers
-from ticket.domain.verbs import LIVE, Status
+from ticket.domain.facts import LIVE, Status
+from ticket.domain.verbs import Verb
 from ticket.domain.visibility import Viewer
+from ticket.handlers.acting import Act, act
 from ticket.storage import directory, queue
 
 LEVELS = 200
@@ -133,7 +134,7 @@ def measure(connection: Connection, people: dict[str, tuple[UUID, UUID]], ticket
 
 
 def start(connection: Connection, who: Viewer, ticket_id: UUID) -> None:
-    handlers.start_ticket(connection, who, ticket_id, "", datetime.now(UTC))
+    act(connection, who, Act(Verb.START, ticket_id), datetime.now(UTC))
     connection.commit()
 
 

@@ -7,9 +7,9 @@ from sqlalchemy import Connection
 
 from servicekit.events import topology
 from servicekit.ids import new_id
-from ticket import handlers
 from ticket.consumers import CONSUMES, attendant_changed, department_changed, level_changed
 from ticket.domain.visibility import viewer_keys
+from ticket.handlers.reading import viewer
 from ticket.storage import directory
 
 
@@ -55,7 +55,7 @@ def test_a_membership_that_ends_ends_what_the_attendant_sees(connection: Connect
         event.level_ids.extend(levels)
         event.roles.extend(roles)
         attendant_changed(connection, event)
-        return viewer_keys(handlers.viewer(connection, organization, attendant))
+        return viewer_keys(viewer(connection, organization, attendant))
 
     supervisor = directory_pb2.RoleAssignment(role=directory_pb2.ROLE_SUPERVISOR, department_id=str(department))
     assert announce(1, [str(level)], []) == [f"l:{level}", f"a:{attendant}@{level}"]

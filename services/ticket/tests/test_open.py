@@ -40,7 +40,7 @@ def test_a_ticket_opened_by_its_customer_is_open_unheld_and_told_of(
     assert (ticket.opened_by.kind, ticket.opened_by.name) == (ticket_pb2.ACTOR_KIND_CUSTOMER, "Maria Cliente")
     assert (ticket.department.name, ticket.level.name) == ("Atendimento", "N1")
     assert ticket.interactions == 0
-    assert list(ticket.allowed_verbs) == ["start"]
+    assert list(ticket.allowed_verbs) == ["start", "reply", "setPriority", "setServiceType", "finalize"]
     with database.transaction() as connection:
         row = connection.execute(select(OUTBOX)).one()
     event = ticket_events_pb2.TicketOpened.FromString(row.payload)

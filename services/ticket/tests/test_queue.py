@@ -11,7 +11,7 @@ from ticket_support import Calls, Company
 from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.rpc.caller import Attendant
-from ticket.domain.verbs import LIVE
+from ticket.domain.facts import LIVE
 
 EVERYONE = ("ana", "bruno", "davi", "fabio", "carla", "elisa", "vera", "stranger")
 

@@ -34,7 +34,7 @@ def test_starting_makes_me_the_holder_and_counts_one_interaction(calls: Calls, c
     assert started.status == ticket_pb2.TICKET_STATUS_STARTED
     assert (started.holder.id, started.holder.name) == (company.ana.id, "Ana Souza")
     assert started.interactions == 1
-    assert list(started.allowed_verbs) == []
+    assert "start" not in started.allowed_verbs
 
 
 def test_a_started_ticket_leaves_every_queue_but_its_holders(calls: Calls, company: Company) -> None:

@@ -4,10 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from guiche.common.v1 import reference_pb2
-from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2, ticket_service_pb2_grpc
+from guiche.common.v1 import access_pb2, reference_pb2
+from guiche.ticket.v1 import (
+    ticket_pb2,
+    ticket_service_pb2,
+    ticket_service_pb2_grpc,
+    verb_service_pb2,
+    verb_service_pb2_grpc,
+)
 from sqlalchemy import Connection
 
 from servicekit.database import Database
@@ -16,7 +23,7 @@ from servicekit.rpc.caller import Attendant
 from servicekit.rpc.client import Peer
 from servicekit.rpc.server import make_server
 from servicekit.tokens import Keys
-from ticket.api import TicketApi, add_to
+from ticket import api
 from ticket.storage import directory
 
 NOW = datetime(2026, 3, 9, 15, 4, 5, 678_000, tzinfo=UTC)
@@ -115,6 +122,7 @@ class Calls:
         self.gateway = gateway
         self.routing = routing
         self.stub = ticket_service_pb2_grpc.TicketServiceStub(gateway.channel)
+        self.verbs = verb_service_pb2_grpc.VerbServiceStub(gateway.channel)
         self.inner = ticket_service_pb2_grpc.TicketServiceStub(routing.channel)
 
     def open(self, company: Company, level: UUID, count: int = 1, **said: object) -> list[str]:
@@ -125,8 +133,31 @@ class Calls:
         return [opened.ticket_id for opened in answer.tickets]
 
     def start(self, who: Attendant, ticket_id: str, **said: str) -> ticket_pb2.Ticket:
-        request = ticket_service_pb2.StartTicketRequest(ticket_id=ticket_id, **said)
-        return self.gateway.call(self.stub.StartTicket, request, who).ticket
+        return self.act(who, "StartTicket", ticket_id, **said)
+
+    def act(self, who: Attendant, rpc: str, ticket_id: str, **said: Any) -> ticket_pb2.Ticket:
+        """A verb of VerbService, by its name: "StartTicket", "AwaitReply", …"""
+        request = getattr(verb_service_pb2, f"{rpc}Request")(ticket_id=ticket_id, **said)
+        answer = self.gateway.call(getattr(self.verbs, rpc), request, who)
+        ticket: ticket_pb2.Ticket = answer.ticket
+        return ticket
+
+    def reply(self, who: Attendant, ticket_id: str, then: str, **said: Any) -> ticket_pb2.Ticket:
+        """then: the status it is sent as."""
+        given = {"message_id": str(new_id()), "then_status": f"TICKET_STATUS_{then}", **said}
+        return self.act(who, "ReplyTicket", ticket_id, **given)
+
+    def append(self, company: Company, *conversation_ids: str, **said: Any) -> list[ticket_service_pb2.OpenedTicket]:
+        """A message of the customer on each conversation, in one batch."""
+        messages = [appended(company, conversation_id, **said) for conversation_id in conversation_ids]
+        request = ticket_service_pb2.AppendMessagesRequest(messages=messages)
+        return list(self.routing.call(self.inner.AppendMessages, request).tickets)
+
+    def authorize(self, who: Attendant, ticket_id: str, action: str, **said: str) -> str:
+        request = ticket_service_pb2.AuthorizeTicketRequest(
+            ticket_id=ticket_id, action=access_pb2.GrantAction.Value(f"GRANT_ACTION_{action}"), **said
+        )
+        return self.gateway.call(self.stub.AuthorizeTicket, request, who).grant
 
     def get(self, who: Attendant, ticket_id: str) -> ticket_pb2.Ticket:
         return self.gateway.call(
@@ -149,8 +180,8 @@ class Calls:
 
 @contextmanager
 def serving(database: Database, keys_of: Callable[[str], Keys], clock: Clock) -> Iterator[Calls]:
-    api = TicketApi(database, keys_of("ticket"), clock)
-    server, port = make_server(keys_of("ticket"), "127.0.0.1:0", [add_to(api)])
+    servicers = api.servicers(database, keys_of("ticket"), clock)
+    server, port = make_server(keys_of("ticket"), "127.0.0.1:0", servicers)
     server.start()
     peers = [Peer(keys_of(name), "ticket", f"127.0.0.1:{port}") for name in ("gateway", "routing")]
     try:
@@ -178,3 +209,15 @@ def opening(company: Company, level: UUID, **said: object) -> ticket_service_pb2
     made = ticket_service_pb2.TicketOpening(**{**given, **said})  # type: ignore[arg-type]
     made.occurred_at.FromDatetime(NOW)
     return made
+
+
+def appended(company: Company, conversation_id: str, **said: Any) -> ticket_service_pb2.AppendedMessage:
+    given = {
+        "message_id": str(new_id()),
+        "organization_id": str(company.id),
+        "conversation_id": conversation_id,
+        "publisher_id": str(new_id()),
+        "publisher_name": "Maria Cliente",
+        "snippet": "Ainda não chegou…",
+    }
+    return ticket_service_pb2.AppendedMessage(**{**given, **said})

@@ -10,21 +10,23 @@ from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
 from sqlalchemy import Connection, Row
 
 from ticket.domain import verbs
-from ticket.domain.verbs import Status
+from ticket.domain.facts import DATA, Status
 from ticket.domain.visibility import Viewer
-from ticket.events import stamp
-from ticket.handlers import etag_of
-from ticket.storage import directory, tickets
+from ticket.events import awaiting, last_message_id, stamp
+from ticket.handlers.reading import etag_of
+from ticket.storage import directory, service_types, tickets
 
 # Changes whose codes are ids of what others own, and where their names stand.
 NAMED_FIELDS = {
     "department": directory.DEPARTMENTS,
     "level": directory.LEVELS,
     "holder": directory.ATTENDANTS,
+    "serviceType": service_types.SERVICE_TYPES,
 }
 ACTOR_TABLES = {"ATTENDANT": directory.ATTENDANTS, "CUSTOMER": directory.PUBLISHERS}
 
-Names = Mapping[UUID, str]
+# By id, as codes are.
+Names = Mapping[str, str]
 
 
 def reference(id: UUID | None, name: str | None) -> reference_pb2.Reference | None:
@@ -61,22 +63,46 @@ def ticket(row: Row[Any], who: Viewer) -> ticket_pb2.Ticket:
         last_activity_at=stamp(row.last_activity_at),
         interactions=row.interactions,
         allowed_verbs=verbs.allowed_verbs(tickets.facts_of(row), who),
+        awaiting=awaiting(row),
+        new_message=row.new_message,
+        service_type=reference(row.service_type_id, row.service_type_name),
+        last_message_id=last_message_id(row),
     )
+
+
+def whole_ticket(connection: Connection, row: Row[Any], who: Viewer) -> ticket_pb2.Ticket:
+    """With what costs further queries, so it is not in lists: the data of the service type, and links."""
+    shown = ticket(row, who)
+    given = service_types.values(connection, row.data.values())
+    shown.service_type_data.extend(
+        ticket_pb2.FieldValue(field_id=field_id, value=given[value_id].value)
+        for field_id, value_id in row.data.items()
+        if value_id in given
+    )
+    for near in tickets.links(connection, row):
+        next_one = near.previous_ticket_id == row.id
+        kind = ticket_pb2.TICKET_LINK_KIND_NEXT if next_one else ticket_pb2.TICKET_LINK_KIND_PREVIOUS
+        shown.links.add(kind=kind, ticket_id=str(near.id), protocol=near.protocol)
+    return shown
 
 
 def names_in(connection: Connection, rows: Sequence[Row[Any]]) -> Names:
     """The names of everything a part of a history mentions, one query per kind of thing."""
     wanted: dict[Any, set[UUID]] = {}
+    values: set[str] = set()
     for row in rows:
         if row.actor_id and row.actor_kind in ACTOR_TABLES:
             wanted.setdefault(ACTOR_TABLES[row.actor_kind], set()).add(row.actor_id)
         for change in row.changes:
             table = NAMED_FIELDS.get(change["field"])
+            codes = [code for code in (change["before"], change["after"]) if code]
             if table is not None:
-                wanted.setdefault(table, set()).update(UUID(c) for c in (change["before"], change["after"]) if c)
-    found: dict[UUID, str] = {}
+                wanted.setdefault(table, set()).update(map(UUID, codes))
+            elif change["field"].startswith(DATA):
+                values.update(codes)
+    found = {value_id: row.shown for value_id, row in service_types.values(connection, values).items()}
     for table, ids in wanted.items():
-        found.update(directory.names(connection, table, ids))
+        found.update({str(id_): name for id_, name in directory.names(connection, table, ids).items()})
     return found
 
 
@@ -86,7 +112,7 @@ def interaction(row: Row[Any], shown: Names) -> ticket_pb2.Interaction:
         kind=ticket_pb2.InteractionKind.Value(f"INTERACTION_KIND_{row.kind}"),
         counted=row.counted,
         at=stamp(row.at),
-        actor=actor(row.actor_kind, row.actor_id, shown.get(row.actor_id)),
+        actor=actor(row.actor_kind, row.actor_id, shown.get(str(row.actor_id))),
         changes=[
             ticket_pb2.Change(
                 field=change["field"],
@@ -95,13 +121,15 @@ def interaction(row: Row[Any], shown: Names) -> ticket_pb2.Interaction:
             )
             for change in row.changes
         ],
+        message_id=str(row.message_id or ""),
     )
 
 
 def value(field: str, code: str, shown: Names) -> ticket_pb2.Value | None:
     if not code:
         return None
-    return ticket_pb2.Value(code=code, name=shown.get(UUID(code), "") if field in NAMED_FIELDS else "")
+    named = field in NAMED_FIELDS or field.startswith(DATA)
+    return ticket_pb2.Value(code=code, name=shown.get(code, "") if named else "")
 
 
 def counts(

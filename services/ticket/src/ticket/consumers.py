@@ -1,15 +1,18 @@
 """What others announce, kept as names to show and memberships to decide by."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import cast
 from uuid import UUID
 
 from google.protobuf.message import Message
+from guiche.mail.v1 import message_events_pb2
 from guiche.publisher.v1 import publisher_events_pb2
 from guiche.routing.v1 import directory_events_pb2, directory_pb2
 from sqlalchemy import Connection
 
 from servicekit.process import EventHandler
+from ticket.handlers import messages
 from ticket.storage import directory
 
 
@@ -72,10 +75,20 @@ def publisher_changed(connection: Connection, event: Message) -> None:
     directory.keep_newest(connection, directory.PUBLISHERS, row)
 
 
+def delivery_changed(connection: Connection, event: Message) -> None:
+    said = cast(message_events_pb2.DeliveryChanged, event)
+    if not said.ticket_id:
+        return
+    organization_id, ticket_id, message_id = map(UUID, (said.organization_id, said.ticket_id, said.message_id))
+    state = messages.state_of(said.state)
+    messages.delivery_changed(connection, organization_id, ticket_id, message_id, state, datetime.now(UTC))
+
+
 CONSUMES: Mapping[type[Message], EventHandler] = {
     directory_events_pb2.OrganizationChanged: organization_changed,
     directory_events_pb2.DepartmentChanged: department_changed,
     directory_events_pb2.LevelChanged: level_changed,
     directory_events_pb2.AttendantChanged: attendant_changed,
     publisher_events_pb2.PublisherChanged: publisher_changed,
+    message_events_pb2.DeliveryChanged: delivery_changed,
 }

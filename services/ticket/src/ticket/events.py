@@ -1,12 +1,16 @@
 """A ticket's row as the event that tells of it."""
 
+from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
+from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from guiche.common.v1 import reference_pb2
 from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2
 from sqlalchemy import Row
 
+from ticket.domain.verbs import Verb
 from ticket.domain.visibility import ticket_keys
 
 
@@ -30,7 +34,22 @@ def state(row: Row[Any]) -> ticket_events_pb2.TicketState:
         opened_at=stamp(row.opened_at),
         last_activity_at=stamp(row.last_activity_at),
         interactions=row.interactions,
+        awaiting=awaiting(row),
+        new_message=row.new_message,
+        service_type_id=str(row.service_type_id or ""),
+        last_message_id=last_message_id(row),
+        previous_ticket_id=str(row.previous_ticket_id or ""),
     )
+
+
+def awaiting(row: Row[Any]) -> ticket_pb2.Awaiting | None:
+    if not row.awaiting_customer:
+        return None
+    return ticket_pb2.Awaiting(customer=True, until=stamp(row.awaiting_until) if row.awaiting_until else None)
+
+
+def last_message_id(row: Row[Any]) -> str:
+    return str(row.last_message_id or row.opening_message_id)
 
 
 def audience(before: Row[Any] | None, after: Row[Any]) -> ticket_events_pb2.AudienceChange:
@@ -41,12 +60,43 @@ def keys_of(row: Row[Any]) -> list[str]:
     return ticket_keys(row.queue_key, row.level_id, row.status)
 
 
-def opened(row: Row[Any]) -> ticket_events_pb2.TicketOpened:
-    return ticket_events_pb2.TicketOpened(ticket=state(row), audience=audience(None, row))
+# What tells of each verb. Those with a message_id tell of a message as well.
+EVENTS: Mapping[Verb, type[Message]] = {
+    Verb.OPEN: ticket_events_pb2.TicketOpened,
+    Verb.START: ticket_events_pb2.TicketStarted,
+    Verb.REPLY: ticket_events_pb2.TicketReplyReleased,
+    Verb.AWAIT: ticket_events_pb2.TicketAwaited,
+    Verb.RELEASE: ticket_events_pb2.TicketReleased,
+    Verb.FOLLOW: ticket_events_pb2.TicketFollowed,
+    Verb.SET_STATUS: ticket_events_pb2.TicketStatusSet,
+    Verb.SET_PRIORITY: ticket_events_pb2.TicketPrioritySet,
+    Verb.SET_SERVICE_TYPE: ticket_events_pb2.TicketServiceTypeSet,
+    Verb.CONCLUDE: ticket_events_pb2.TicketConcluded,
+    Verb.FINALIZE: ticket_events_pb2.TicketFinalized,
+    Verb.REOPEN: ticket_events_pb2.TicketReopened,
+    Verb.RECEIVE: ticket_events_pb2.TicketMessageAppended,
+    Verb.EXPIRE: ticket_events_pb2.TicketAwaitingExpired,
+    Verb.FAIL: ticket_events_pb2.TicketDeliveryChanged,
+    Verb.DOUBT: ticket_events_pb2.TicketDeliveryChanged,
+}
 
 
-def started(before: Row[Any], after: Row[Any]) -> ticket_events_pb2.TicketStarted:
-    return ticket_events_pb2.TicketStarted(ticket=state(after), audience=audience(before, after))
+def event(verb: Verb, before: Row[Any] | None, after: Row[Any], message_id: UUID | None) -> Message:
+    said: dict[str, Any] = {"ticket": state(after), "audience": audience(before, after)}
+    if message_id is not None:
+        said["message_id"] = str(message_id)
+    return EVENTS[verb](**said)
+
+
+def delivery_changed(row: Row[Any], message_id: str) -> Message:
+    """What became of a message, where that changes nothing of its ticket."""
+    return ticket_events_pb2.TicketDeliveryChanged(
+        ticket=state(row), audience=audience(row, row), message_id=message_id
+    )
+
+
+def restated(row: Row[Any]) -> Message:
+    return ticket_events_pb2.TicketRestated(ticket=state(row), message_id=str(row.opening_message_id))
 
 
 def stamp(value: Any) -> Timestamp:

@@ -427,6 +427,32 @@ class TicketDeliveryChanged(_message.Message):
 Global___TicketDeliveryChanged: _TypeAlias = TicketDeliveryChanged  # noqa: Y015
 
 @_typing.final
+class TicketRestated(_message.Message):
+    """The ticket as it is, told once more to whoever keeps a copy: nothing has changed. Aggregate: the ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    message_id: _builtins.str
+    """The message that opened it."""
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message_id", b"message_id", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketRestated: _TypeAlias = TicketRestated  # noqa: Y015
+
+@_typing.final
 class TicketState(_message.Message):
     """The whole public state of a ticket; projections take only a newer version."""
 

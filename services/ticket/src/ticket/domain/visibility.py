@@ -52,3 +52,8 @@ def ticket_keys(queue_key: str, level_id: UUID, status: str) -> list[str]:
 
 def sees(viewer: Viewer, keys: list[str]) -> bool:
     return not set(viewer_keys(viewer)).isdisjoint(keys)
+
+
+def queue_key(level_id: UUID, holder_id: UUID | None, released: bool) -> str:
+    """As the database generates it from the same three; a test holds both side by side."""
+    return f"l:{level_id}" if holder_id is None or released else f"a:{holder_id}@{level_id}"

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
-from ticket.domain.verbs import LIVE, Status
+from ticket.domain.facts import LIVE, Status
 from ticket.domain.visibility import Viewer, queue_keys
 from ticket.storage.tickets import ID, TICKETS, named_tickets
 

@@ -1,6 +1,8 @@
 """Tickets, their protocols and their history, one by one."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,11 +23,12 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
-from ticket.domain.verbs import Facts, Status
+from ticket.domain.facts import Facts, Priority, Status
 from ticket.storage.directory import ATTENDANTS, DEPARTMENTS, LEVELS, PUBLISHERS
+from ticket.storage.service_types import SERVICE_TYPES
 
 ID = PgUUID(as_uuid=True)
 TIME = DateTime(timezone=True)
@@ -62,6 +65,13 @@ TICKETS = Table(
     Column("opened_at", TIME, nullable=False),
     Column("last_activity_at", TIME, nullable=False),
     Column("interactions", Integer, nullable=False),
+    Column("awaiting_customer", Boolean, nullable=False),
+    Column("awaiting_until", TIME),
+    Column("new_message", Boolean, nullable=False),
+    Column("service_type_id", ID),
+    Column("data", JSONB, nullable=False),
+    Column("last_message_id", ID),
+    Column("previous_ticket_id", ID),
     Column("queue_key", Text, Computed("…", persisted=True)),
 )
 INTERACTIONS = Table(
@@ -76,11 +86,49 @@ INTERACTIONS = Table(
     Column("actor_kind", Text, nullable=False),
     Column("actor_id", ID),
     Column("changes", JSONB, nullable=False),
+    Column("message_id", ID),
+)
+REPLIES = Table(
+    "replies",
+    METADATA,
+    Column("message_id", ID, primary_key=True),
+    Column("ticket_id", ID, nullable=False),
+    Column("attendant_id", ID, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("delivery_state", Text, nullable=False),
+)
+# Written together, in one statement for any number of tickets.
+SAVED = (
+    "version bigint, status text, department_id uuid, level_id uuid, holder_id uuid, released boolean, "
+    "awaiting_customer boolean, awaiting_until timestamptz, new_message boolean, priority text, service_type_id uuid, "
+    "data jsonb, interactions int, last_activity_at timestamptz, last_message_id uuid, snippet text"
+)
+SAVED_COLUMNS = ("id", *(column.split()[0] for column in SAVED.split(", ")))
+SETS = ", ".join(f"{name} = new.{name}" for name in SAVED_COLUMNS[1:])
+SAVE = text(
+    f"UPDATE tickets SET {SETS} "  # noqa: S608  # of constants
+    f"FROM jsonb_to_recordset(CAST(:rows AS jsonb)) AS new(id uuid, {SAVED}) WHERE tickets.id = new.id"
 )
 
 
 def facts_of(row: Row[Any]) -> Facts:
-    return Facts(Status(row.status), row.department_id, row.level_id, row.holder_id, row.released)
+    return Facts(
+        Status(row.status),
+        row.department_id,
+        row.level_id,
+        row.holder_id,
+        row.released,
+        row.awaiting_customer,
+        row.awaiting_until,
+        row.new_message,
+        Priority(row.priority),
+        row.service_type_id,
+        row.data,
+    )
+
+
+def columns_of(facts: Facts) -> dict[str, Any]:
+    return {name.name: getattr(facts, name.name) for name in fields(facts)}
 
 
 def named_tickets() -> Select[Any]:
@@ -93,11 +141,13 @@ def named_tickets() -> Select[Any]:
             LEVELS.c.name.label("level_name"),
             holder.c.name.label("holder_name"),
             PUBLISHERS.c.name.label("publisher_name"),
+            SERVICE_TYPES.c.name.label("service_type_name"),
         )
         .outerjoin(DEPARTMENTS, DEPARTMENTS.c.id == TICKETS.c.department_id)
         .outerjoin(LEVELS, LEVELS.c.id == TICKETS.c.level_id)
         .outerjoin(holder, holder.c.id == TICKETS.c.holder_id)
         .outerjoin(PUBLISHERS, PUBLISHERS.c.id == TICKETS.c.publisher_id)
+        .outerjoin(SERVICE_TYPES, SERVICE_TYPES.c.id == TICKETS.c.service_type_id)
     )
 
 
@@ -106,28 +156,60 @@ def find(connection: Connection, organization_id: UUID, ticket_id: UUID) -> Row[
     return connection.execute(query).first()
 
 
+def every(connection: Connection) -> Iterator[Row[Any]]:
+    """All of them, in the order in which they were opened."""
+    yield from connection.execute(select(TICKETS).order_by(TICKETS.c.id))
+
+
+def named(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    return {row.id: row for row in connection.execute(named_tickets().where(TICKETS.c.id.in_(ids)))}
+
+
 def lock(connection: Connection, organization_id: UUID, ticket_id: UUID) -> None:
     """Holds the ticket's row until the end of the transaction: whoever reads it afterwards reads what cannot change."""
     mine = (TICKETS.c.id == ticket_id) & (TICKETS.c.organization_id == organization_id)
     connection.execute(select(TICKETS.c.id).where(mine).with_for_update())
 
 
-def save(connection: Connection, ticket_id: UUID, facts: Facts, at: datetime, *, counted: bool) -> None:
-    """Writes changed facts as the ticket's next version. The caller holds the lock."""
-    connection.execute(
-        TICKETS.update()
-        .where(TICKETS.c.id == ticket_id)
-        .values(
-            status=facts.status.value,
-            department_id=facts.department_id,
-            level_id=facts.level_id,
-            holder_id=facts.holder_id,
-            released=facts.released,
-            version=TICKETS.c.version + 1,
-            interactions=TICKETS.c.interactions + int(counted),
-            last_activity_at=at,
-        )
+def lock_live(connection: Connection, conversation_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    """The live tickets of conversations, by conversation, locked in one order so that nobody deadlocks."""
+    live = TICKETS.c.conversation_id.in_(conversation_ids) & (TICKETS.c.status != Status.CLOSED.value)
+    query = select(TICKETS).where(live).order_by(TICKETS.c.id).with_for_update()
+    return {row.conversation_id: row for row in connection.execute(query)}
+
+
+def has_live(connection: Connection, conversation_id: UUID) -> bool:
+    live = (TICKETS.c.conversation_id == conversation_id) & (TICKETS.c.status != Status.CLOSED.value)
+    return connection.scalar(select(TICKETS.c.id).where(live)) is not None
+
+
+def lock_last_closed(connection: Connection, conversation_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    """The ticket opened last of each conversation, where it is closed."""
+    last = (
+        select(TICKETS.c.id)
+        .ext(distinct_on(TICKETS.c.conversation_id))
+        .where(TICKETS.c.conversation_id.in_(conversation_ids))
+        .order_by(TICKETS.c.conversation_id, TICKETS.c.id.desc())
     )
+    closed = TICKETS.c.id.in_(last) & (TICKETS.c.status == Status.CLOSED.value)
+    query = select(TICKETS).where(closed).order_by(TICKETS.c.id).with_for_update()
+    return {row.conversation_id: row for row in connection.execute(query)}
+
+
+def lock_expired(connection: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
+    """Tickets whose awaiting has run out, longest ago first; those somebody else is at are left to them."""
+    due = (TICKETS.c.status == Status.PENDING.value) & (TICKETS.c.awaiting_until <= now)
+    query = select(TICKETS).where(due).order_by(TICKETS.c.awaiting_until).limit(limit)
+    return connection.execute(query.with_for_update(skip_locked=True)).all()
+
+
+def save(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes what SAVED names of locked tickets, by id."""
+    connection.execute(SAVE, {"rows": json.dumps([dict(row) for row in rows], default=str)})
+
+
+def raise_versions(connection: Connection, ids: Collection[UUID]) -> None:
+    connection.execute(TICKETS.update().where(TICKETS.c.id.in_(ids)).values(version=TICKETS.c.version + 1))
 
 
 def append(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
@@ -151,15 +233,56 @@ def insert_tickets(connection: Connection, rows: Sequence[dict[str, Any]]) -> se
     return set(connection.scalars(statement))
 
 
-def opened_by(connection: Connection, message_ids: Sequence[UUID]) -> dict[UUID, Row[Any]]:
+def opened_by(connection: Connection, message_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
     """The tickets these messages opened."""
     query = select(TICKETS).where(TICKETS.c.opening_message_id.in_(message_ids))
     return {row.opening_message_id: row for row in connection.execute(query)}
 
 
-def live_of_conversations(connection: Connection, conversation_ids: Sequence[UUID]) -> dict[UUID, Row[Any]]:
-    query = select(TICKETS).where(TICKETS.c.conversation_id.in_(conversation_ids), TICKETS.c.status != Status.CLOSED)
-    return {row.conversation_id: row for row in connection.execute(query)}
+def received_by(connection: Connection, message_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
+    """The tickets that these messages of customers stand on, whether they opened them or came later."""
+    appended = (
+        select(TICKETS, INTERACTIONS.c.message_id)
+        .join(INTERACTIONS, INTERACTIONS.c.ticket_id == TICKETS.c.id)
+        .where(INTERACTIONS.c.kind == "MESSAGE_RECEIVED", INTERACTIONS.c.message_id.in_(message_ids))
+    )
+    later = {row.message_id: row for row in connection.execute(appended)}
+    return later | opened_by(connection, message_ids)
+
+
+def was_answered(connection: Connection, ticket_id: UUID) -> bool:
+    """Whether any reply of it was ever released."""
+    return bool(connection.scalar(select(REPLIES.c.message_id).where(REPLIES.c.ticket_id == ticket_id).limit(1)))
+
+
+def links(connection: Connection, row: Row[Any]) -> list[Row[Any]]:
+    """(id, protocol, previous_ticket_id) of the tickets before and after one in its conversation."""
+    near = (TICKETS.c.previous_ticket_id == row.id) | (TICKETS.c.id == row.previous_ticket_id)
+    columns = (TICKETS.c.id, TICKETS.c.protocol, TICKETS.c.previous_ticket_id)
+    return list(connection.execute(select(*columns).where(near)))
+
+
+def add_reply(connection: Connection, reply: Mapping[str, Any]) -> bool:
+    """False where the message was released before."""
+    statement = insert(REPLIES).values(reply).on_conflict_do_nothing().returning(REPLIES.c.message_id)
+    return connection.scalar(statement) is not None
+
+
+def was_given(connection: Connection, ticket_id: UUID, attendant_id: UUID, request_id: str) -> bool:
+    """Whether the attendant has replied on the ticket with this request id."""
+    query = select(REPLIES.c.message_id).where(
+        REPLIES.c.ticket_id == ticket_id,
+        REPLIES.c.attendant_id == attendant_id,
+        REPLIES.c.request_id == request_id,
+    )
+    return connection.scalar(query) is not None
+
+
+def note_delivery(connection: Connection, ticket_id: UUID, message_id: UUID, state: str) -> bool:
+    """Keeps what became of a reply; False where that is known, or it is no reply of this ticket."""
+    known = (REPLIES.c.message_id == message_id) & (REPLIES.c.ticket_id == ticket_id)
+    statement = REPLIES.update().where(known, REPLIES.c.delivery_state != state).values(delivery_state=state)
+    return connection.scalar(statement.returning(REPLIES.c.message_id)) is not None
 
 
 def reserve_protocols(connection: Connection, wanted: Sequence[dict[str, Any]]) -> set[str]:

@@ -1,4 +1,4 @@
-"""gRPC ↔ handlers: reads requests, opens the one transaction, words answers."""
+"""TicketService: what tickets there are, who may see them, and what customers write."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,31 +8,34 @@ from uuid import UUID
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from guiche.common.v1 import access_pb2, reference_pb2
-from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2, ticket_service_pb2_grpc
-from sqlalchemy import Connection
+from guiche.ticket.v1 import ticket_service_pb2, ticket_service_pb2_grpc
+from sqlalchemy import Row
 
 from servicekit.database import Database
-from servicekit.idempotency import once
 from servicekit.pages import make_token, read_token, secret_of
-from servicekit.rpc.caller import calling_attendant
 from servicekit.tokens import Keys
-from ticket import answers, handlers
-from ticket.domain.verbs import LIVE, Status
+from ticket import answers
+from ticket.api.calls import Context, caller, priority_of
+from ticket.domain.facts import LIVE, Status
+from ticket.domain.verbs import Verb
 from ticket.domain.visibility import Viewer, viewer_keys
+from ticket.handlers import authorizing, opening
+from ticket.handlers.messages import Written, append_messages
+from ticket.handlers.reading import read_ticket
 from ticket.storage import directory, queue, tickets
 
 DEFAULT_PAGE = 50
 DEFAULT_HISTORY = 100
 GRANT_SECONDS = 60
 # Which service a grant for an action is addressed to.
-GRANT_AUDIENCE = {access_pb2.GRANT_ACTION_READ_MESSAGES: "mail"}
+GRANT_AUDIENCE = {access_pb2.GRANT_ACTION_READ_MESSAGES: "mail", access_pb2.GRANT_ACTION_REPLY: "mail"}
+# Which verb must be allowed for it; else it is enough to see the ticket.
+VERB_OF_GRANT = {access_pb2.GRANT_ACTION_REPLY: Verb.REPLY}
 
 STATUSES_OF_FILTER = {
     ticket_service_pb2.STATUS_FILTER_CREATED_OR_OPEN: (Status.CREATED, Status.OPEN),
     **{ticket_service_pb2.StatusFilter.Value(f"STATUS_FILTER_{status}"): (status,) for status in LIVE},
 }
-
-Context = grpc.ServicerContext
 
 
 class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
@@ -49,7 +52,7 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
     ) -> ticket_service_pb2.ListTicketsResponse:
         size = request.page_size or DEFAULT_PAGE
         with self.database.transaction() as connection:
-            who = self.viewer(connection)
+            who = caller(connection)
             scope = list_scope(who, request)
             before = queue.START
             if request.page_token:
@@ -70,7 +73,7 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
         self, request: ticket_service_pb2.CountTicketsRequest, context: Context
     ) -> ticket_service_pb2.CountTicketsResponse:
         with self.database.transaction() as connection:
-            who = self.viewer(connection)
+            who = caller(connection)
             counted = queue.counts(connection, who)
             levels = directory.levels_in_order(connection, who.department_of)
         return answers.counts(counted, levels)
@@ -79,9 +82,10 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
         self, request: ticket_service_pb2.GetTicketRequest, context: Context
     ) -> ticket_service_pb2.GetTicketResponse:
         with self.database.transaction() as connection:
-            who = self.viewer(connection)
-            row = handlers.read_ticket(connection, who, UUID(request.ticket_id))
-        return ticket_service_pb2.GetTicketResponse(ticket=answers.ticket(row, who))
+            who = caller(connection)
+            row = read_ticket(connection, who, UUID(request.ticket_id))
+            shown = answers.whole_ticket(connection, row, who)
+        return ticket_service_pb2.GetTicketResponse(ticket=shown)
 
     def ListInteractions(
         self, request: ticket_service_pb2.ListInteractionsRequest, context: Context
@@ -89,8 +93,8 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
         size = request.page_size or DEFAULT_HISTORY
         ticket_id = UUID(request.ticket_id)
         with self.database.transaction() as connection:
-            who = self.viewer(connection)
-            handlers.read_ticket(connection, who, ticket_id)
+            who = caller(connection)
+            read_ticket(connection, who, ticket_id)
             scope = f"interactions|{who.attendant_id}|{ticket_id}"
             after = read_token(self.secret, scope, request.page_token)[0] if request.page_token else 0
             rows = tickets.history(connection, ticket_id, after, size + 1)
@@ -100,59 +104,51 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
             next_page_token=make_token(self.secret, scope, [rows[size - 1].version]) if len(rows) > size else "",
         )
 
-    def StartTicket(
-        self, request: ticket_service_pb2.StartTicketRequest, context: Context
-    ) -> ticket_service_pb2.StartTicketResponse:
-        ticket_id = UUID(request.ticket_id)
+    def AppendMessages(
+        self, request: ticket_service_pb2.AppendMessagesRequest, context: Context
+    ) -> ticket_service_pb2.AppendMessagesResponse:
         with self.database.transaction() as connection:
-            who = self.viewer(connection)
-
-            def perform() -> ticket_service_pb2.StartTicketResponse:
-                row = handlers.start_ticket(connection, who, ticket_id, request.etag, self.clock())
-                return ticket_service_pb2.StartTicketResponse(ticket=answers.ticket(row, who))
-
-            empty = ticket_service_pb2.StartTicketResponse()
-            answer = once(connection, str(who.attendant_id), request.request_id, request, perform, empty)
-            # An answer that was kept may be of a ticket that has left the attendant's sight since.
-            handlers.read_ticket(connection, who, ticket_id)
-            return answer
+            found = append_messages(connection, [written_of(said) for said in request.messages], self.clock())
+        empty = ticket_service_pb2.OpenedTicket()
+        answered = [found.get(UUID(said.message_id)) for said in request.messages]
+        return ticket_service_pb2.AppendMessagesResponse(
+            tickets=[opened_ticket(row) if row is not None else empty for row in answered]
+        )
 
     def OpenTickets(
         self, request: ticket_service_pb2.OpenTicketsRequest, context: Context
     ) -> ticket_service_pb2.OpenTicketsResponse:
         # In one order everywhere, so that two batches that share messages wait for each other instead of deadlocking.
-        openings = sorted((opening_of(said) for said in request.openings), key=lambda o: o.message_id)
-        message_ids = [opening.message_id for opening in openings]
+        openings = sorted((opening_of(said) for said in request.openings), key=lambda o: o.message.message_id)
         now = self.clock()
         with self.database.transaction() as connection:
-            known = tickets.opened_by(connection, message_ids)
-            new = [opening for opening in openings if opening.message_id not in known]
-            protocols = handlers.reserve_protocols(connection, new, now) if new else {}
+            known = tickets.received_by(connection, [o.message.message_id for o in openings])
+            new = [o for o in openings if o.message.message_id not in known]
+            protocols = opening.reserve_protocols(connection, new, now) if new else {}
         with self.database.transaction() as connection:
-            if new:
-                handlers.open_tickets(connection, new, protocols, now)
-            by_message = tickets.opened_by(connection, message_ids)
-            by_conversation = tickets.live_of_conversations(connection, [o.conversation_id for o in openings])
-        found = [
-            by_message.get(UUID(said.message_id)) or by_conversation[UUID(said.conversation_id)]
-            for said in request.openings
-        ]
+            found = known | (opening.open_tickets(connection, new, protocols, now) if new else {})
         return ticket_service_pb2.OpenTicketsResponse(
-            tickets=[ticket_service_pb2.OpenedTicket(ticket_id=str(row.id), protocol=row.protocol) for row in found]
+            tickets=[opened_ticket(found[UUID(said.message_id)]) for said in request.openings]
         )
 
     def AuthorizeTicket(
         self, request: ticket_service_pb2.AuthorizeTicketRequest, context: Context
     ) -> ticket_service_pb2.AuthorizeTicketResponse:
         with self.database.transaction() as connection:
-            who = self.viewer(connection)
-            row = handlers.read_ticket(connection, who, UUID(request.ticket_id))
+            who = caller(connection)
+            row = authorizing.authorized(
+                connection, who, UUID(request.ticket_id), VERB_OF_GRANT.get(request.action), request.request_id
+            )
         claims = {
             "sub": str(who.attendant_id),
             "org": str(who.organization_id),
             "ticket": str(row.id),
             "conversations": [str(row.conversation_id)],
             "action": access_pb2.GrantAction.Name(request.action),
+            "department": str(row.department_id),
+            "level": str(row.level_id),
+            # A conversation may go on in another ticket once this one is closed.
+            "live": row.status != Status.CLOSED,
         }
         expires = Timestamp(seconds=int(self.clock().timestamp()) + GRANT_SECONDS)
         grant = self.keys.sign(GRANT_AUDIENCE[request.action], GRANT_SECONDS, claims)
@@ -162,11 +158,7 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
         self, request: ticket_service_pb2.GetAudienceRequest, context: Context
     ) -> ticket_service_pb2.GetAudienceResponse:
         with self.database.transaction() as connection:
-            return ticket_service_pb2.GetAudienceResponse(keys=viewer_keys(self.viewer(connection)))
-
-    def viewer(self, connection: Connection) -> Viewer:
-        attendant = calling_attendant()
-        return handlers.viewer(connection, UUID(attendant.organization_id), UUID(attendant.id))
+            return ticket_service_pb2.GetAudienceResponse(keys=viewer_keys(caller(connection)))
 
 
 def list_scope(who: Viewer, request: ticket_service_pb2.ListTicketsRequest) -> str:
@@ -191,22 +183,32 @@ def filter_of(request: ticket_service_pb2.ListTicketsRequest, who: Viewer) -> qu
     return queue.Filter(tuple(dict.fromkeys(chosen)) or LIVE, levels, mine)
 
 
-def opening_of(said: ticket_service_pb2.TicketOpening) -> handlers.Opening:
-    return handlers.Opening(
+def written_of(said: ticket_service_pb2.AppendedMessage | ticket_service_pb2.TicketOpening) -> Written:
+    return Written(
         message_id=UUID(said.message_id),
         organization_id=UUID(said.organization_id),
         conversation_id=UUID(said.conversation_id),
         publisher_id=UUID(said.publisher_id) if said.publisher_id else None,
         publisher_name=said.publisher_name,
-        department_id=UUID(said.department_id),
-        level_id=UUID(said.level_id),
-        priority=ticket_pb2.TicketPriority.Name(said.priority).removeprefix("TICKET_PRIORITY_"),
-        platform=reference_pb2.Platform.Name(said.platform).removeprefix("PLATFORM_"),
-        subject=said.subject,
         snippet=said.snippet,
-        occurred_at=said.occurred_at.ToDatetime(tzinfo=UTC),
         traceparent=said.traceparent,
     )
+
+
+def opening_of(said: ticket_service_pb2.TicketOpening) -> opening.Opening:
+    return opening.Opening(
+        message=written_of(said),
+        department_id=UUID(said.department_id),
+        level_id=UUID(said.level_id),
+        priority=priority_of(said.priority),
+        platform=reference_pb2.Platform.Name(said.platform).removeprefix("PLATFORM_"),
+        subject=said.subject,
+        occurred_at=said.occurred_at.ToDatetime(tzinfo=UTC),
+    )
+
+
+def opened_ticket(row: Row[Any]) -> ticket_service_pb2.OpenedTicket:
+    return ticket_service_pb2.OpenedTicket(ticket_id=str(row.id), protocol=row.protocol)
 
 
 def add_to(api: TicketApi) -> Callable[[grpc.Server], Any]:

@@ -1,0 +1,67 @@
+"""The table of verbs as a document, drawn from the table itself."""
+
+from ticket.domain.facts import LIVE, Status
+from ticket.domain.verbs import FOR_ATTENDANTS, TABLE, Rule, Standing, rule_for
+
+HEAD = """# The table of verbs
+
+Drawn from `domain/verbs.py` by `python -m ticket verbs`; a test keeps it current. `=` stays as it is.
+
+## What each verb does
+| verb | from | → status | holder | released | awaiting | new message | counted | who |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+"""
+MIDDLE = """
+Closing ends every release. Whatever is counted and leaves a ticket `CREATED` makes it `OPEN` (*firstInteraction*).
+
+## Who may use which
+A member of its level: on a ticket that nobody holds, on their own, and on one that its holder released. A supervisor of
+its department: on a colleague's, too.
+
+| status | unheld | mine | mine, released | a colleague's, released | as supervisor, a colleague's |
+| --- | --- | --- | --- | --- | --- |
+"""
+SITUATIONS = {
+    "unheld": (False, False, False, True, False),
+    "mine": (True, True, False, True, False),
+    "mine, released": (True, True, True, True, False),
+    "a colleague's, released": (True, False, True, True, False),
+    "as supervisor, a colleague's": (True, False, False, False, True),
+}
+
+
+def drawn() -> str:
+    return HEAD + "".join(map(row, TABLE)) + MIDDLE + "".join(map(situations, Status))
+
+
+def row(rule: Rule) -> str:
+    cells = [
+        rule.verb,
+        sources(rule),
+        rule.to,
+        rule.holder,
+        rule.released,
+        rule.awaiting,
+        rule.mark,
+        "yes" if rule.counted else "no",
+        ", ".join(sorted(rule.who)) or "–",
+    ]
+    return f"| {' | '.join(cells)} |\n"
+
+
+def sources(rule: Rule) -> str:
+    if not rule.sources:
+        return "–"
+    names = {frozenset(LIVE): "any live", frozenset(Status): "any"}
+    shown = names.get(rule.sources) or " ".join(status for status in Status if status in rule.sources)
+    return f"{shown}, {rule.needs}" if rule.needs else shown
+
+
+def situations(status: Status) -> str:
+    cells = []
+    for held, mine, released, member, supervisor in SITUATIONS.values():
+        at = Standing(status, held, mine, released, member, supervisor)
+        possible = held or status is not Status.STARTED
+        verbs = [verb for verb in FOR_ATTENDANTS if rule_for(verb, at)]
+        cells.append(" ".join(verbs) if possible and verbs else "–")
+    return f"| {status} | {' | '.join(cells)} |\n"
