@@ -67,7 +67,7 @@ def main(mails: int, connections: int) -> None:
             commits = connection.scalar(text("SELECT count(DISTINCT xmin::text) FROM raw_mails"))
         print(f"{'  commits for them':44}{commits:>10}")
         measured("limit: parse alone, one thread", 300, lambda: raw_parses(folder, 300))
-        with Ingest(database, files, 2) as ingest:
+        with Ingest(database, files, 2, b"secret") as ingest:
             measured("ingested by one task, two parsers", mails // 2, lambda: ingest_some(ingest, mails // 2))
             measured("ingested by two tasks, two parsers", mails - mails // 2, lambda: ingest_all(ingest))
         with database.transaction() as connection:

@@ -11,6 +11,8 @@ from mail.storage import accounts
 from servicekit.database import Database
 from servicekit.ids import new_id
 
+# By which signed names are made and known.
+SECRET = b"secret of the tests"
 MAILBOX = "atendimento@demo.guiche"
 
 

@@ -9,7 +9,7 @@ import pytest
 from guiche.mail.v1.message_pb2 import MESSAGE_DIRECTION_IN
 from guiche.mail.v1.message_service_pb2 import DownloadAttachmentRequest, ListMessagesRequest
 from guiche.mail.v1.message_service_pb2_grpc import MessageServiceStub
-from mail_support import add_account, mail
+from mail_support import SECRET, add_account, mail
 from sqlalchemy import text
 
 from mail.api import servicer
@@ -59,7 +59,7 @@ def said(database, files, receiving, account) -> Callable[..., None]:
         server = receiving()
         for raw in raws:
             server.send(raw, to=to)
-        with Ingest(database, files, 1) as ingest:
+        with Ingest(database, files, 1, SECRET) as ingest:
             ingest_due(ingest)
 
     return say

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from mail_support import mail
+from mail_support import SECRET, mail
 
 from mail.handlers.ingest import Ingest, ingest_due
 from mail.storage.tables import MESSAGES, RAW_MAILS
@@ -53,7 +53,7 @@ BAD = {
 def ingesting(database, files) -> Iterator[None]:
     """As an ingest process with two tasks, woken more often than the scheduler would."""
     stop = threading.Event()
-    with Ingest(database, files, 2) as ingest:
+    with Ingest(database, files, 2, SECRET) as ingest:
 
         def work() -> None:
             while not stop.wait(0.05):

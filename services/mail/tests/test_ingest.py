@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from guiche.mail.v1.message_events_pb2 import MessageReceived
-from mail_support import MAILBOX, mail
+from mail_support import MAILBOX, SECRET, mail
 from sqlalchemy import text
 
 from mail import tasks
@@ -41,7 +41,7 @@ def limits(**changes) -> Limits:
 @pytest.fixture
 def ingest(database, files) -> Iterator[Ingest]:
     # A child that starts on a busy machine must not look like a slow mail.
-    with Ingest(database, files, 2, first_limits=limits(wall_seconds=30)) as made:
+    with Ingest(database, files, 2, SECRET, first_limits=limits(wall_seconds=30)) as made:
         yield made
 
 
@@ -131,7 +131,7 @@ def test_a_task_ends_in_time_and_leaves_the_rest_to_the_next_hint(accept, ingest
 
 def test_two_workers_at_once_ingest_every_mail_once(accept, ingest, rows, database, files):
     accept(*[mail(number) for number in range(120)])
-    with Ingest(database, files, 1) as other:
+    with Ingest(database, files, 1, SECRET) as other:
         threads = [threading.Thread(target=ingest_due, args=(one,)) for one in (ingest, other)]
         for thread in threads:
             thread.start()
@@ -158,7 +158,12 @@ def test_a_worker_slower_than_its_lease_adds_nothing_to_what_another_did(accept,
 def test_a_mail_that_cannot_be_parsed_is_quarantined_with_its_raw_file(accept, rows, database, files):
     raw = mail(body=b"x" * 20_000_000)
     with Ingest(
-        database, files, 1, full_limits=limits(memory_bytes=60 * 2**20), first_limits=limits(memory_bytes=60 * 2**20)
+        database,
+        files,
+        1,
+        SECRET,
+        full_limits=limits(memory_bytes=60 * 2**20),
+        first_limits=limits(memory_bytes=60 * 2**20),
     ) as ingest:
         accept(raw, mail(2))
         ingest_due(ingest)
@@ -171,7 +176,7 @@ def test_a_mail_that_cannot_be_parsed_is_quarantined_with_its_raw_file(accept, r
 
 def test_a_mail_too_slow_for_the_first_lane_is_taken_by_the_patient_one(accept, rows, database, files):
     accept(mail())
-    with Ingest(database, files, 1, first_limits=limits(wall_seconds=0)) as ingest:
+    with Ingest(database, files, 1, SECRET, first_limits=limits(wall_seconds=0)) as ingest:
         assert ingest_batch(ingest) == 1
         [row] = rows(RAW_MAILS)
         assert (row.state, row.last_error) == ("WAITING", "Unparsable: TIME_LIMIT")
@@ -181,7 +186,7 @@ def test_a_mail_too_slow_for_the_first_lane_is_taken_by_the_patient_one(accept, 
 
 def test_a_mail_too_slow_for_both_lanes_is_quarantined(accept, rows, database, files):
     accept(mail())
-    with Ingest(database, files, 1, limits(wall_seconds=0), limits(wall_seconds=0)) as ingest:
+    with Ingest(database, files, 1, SECRET, limits(wall_seconds=0), limits(wall_seconds=0)) as ingest:
         ingest_batch(ingest)
         eventually(lambda: retry_one(ingest))
     [row] = rows(RAW_MAILS)
@@ -240,10 +245,10 @@ def test_attachments_of_a_killed_worker_do_not_stay_behind(database, files, tmp_
         [sys.executable, "-c", script], env=os.environ | {"TMPDIR": str(tmp_path)}, **pipes
     ) as worker:
         left = Path(worker.stdout.readline().decode().strip())
-        with Ingest(database, files, 1):
+        with Ingest(database, files, 1, SECRET):
             assert (left / "contract.pdf").exists()
         worker.kill()
-    with Ingest(database, files, 1):
+    with Ingest(database, files, 1, SECRET):
         assert not left.exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith("guiche-")] == []
 
@@ -256,7 +261,7 @@ def test_a_worker_killed_in_the_middle_of_a_batch_loses_and_doubles_nothing(
     script = (
         "import sys; from datetime import timedelta; from servicekit.database import Database; from mail.files import Files;"
         "from mail.handlers import ingest as h; h.LEASE = timedelta(seconds=1);"
-        "h.ingest_due(h.Ingest(Database(sys.argv[1]), Files(sys.argv[2]), 1))"
+        "h.ingest_due(h.Ingest(Database(sys.argv[1]), Files(sys.argv[2]), 1, b'secret'))"
     )
     with database.transaction() as connection:
         connection.execute(text("LOCK TABLE messages IN EXCLUSIVE MODE"))

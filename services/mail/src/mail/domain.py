@@ -10,6 +10,8 @@ DeliveryState = Literal["DRAFT", "QUEUED", "SENDING", "SENT", "FAILED", "UNKNOWN
 
 JoinRule = Literal["", "REPLY_ADDRESS", "SIGNED_MESSAGE_ID", "MESSAGE_ID", "REFERENCES", "PROTOCOL"]
 
+# Kinds of mail that nobody answers: machines wrote it.
+MACHINES = ("auto-submitted", "bounce")
 # What an acknowledgement of ours has as its kind of automatic mail.
 ACKNOWLEDGEMENT = "acknowledgement"
 
@@ -105,6 +107,46 @@ class Attachment:
     file_key: str
     content_id: str
     inline: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A message that is to be sent; its id is the message's."""
+
+    id: UUID
+    kind: Literal["REPLY", "ACKNOWLEDGEMENT"]
+    # Empty: the null sender.
+    envelope_from: str
+    recipients: list[str]
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file for a reply that is still being written."""
+
+    id: UUID
+    organization_id: UUID
+    ticket_id: UUID
+    attendant_id: UUID
+    file_name: str
+    content_type: str
+    size: int
+    sha256: str
+    file_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What mail knows of one."""
+
+    id: UUID
+    version: int
+    organization_id: UUID
+    conversation_id: UUID
+    protocol: str
+    # None: not known, or no message opened it.
+    opening_message_id: UUID | None
 
 
 def normal_address(address: str) -> str:

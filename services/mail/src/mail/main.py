@@ -2,6 +2,7 @@
 
 import threading
 
+from mail import signing
 from mail.api import servicer
 from mail.config import MailSettings
 from mail.files import Files
@@ -28,7 +29,7 @@ def build(settings: MailSettings) -> Service:
         consumes={},
         loops={
             "receiver": [hinting_receiver(settings, database, files)],
-            "ingest": [ingest_worker(settings, database, files)],
+            "ingest": [ingest_worker(settings, database, files, signing.secret_of(keys))],
             "scheduler": [scheduler(settings.rabbitmq_url, database)],
         },
     )

@@ -71,12 +71,12 @@ def send_hint(app: Celery, broker: Trouble) -> bool:
     return True
 
 
-def ingest_worker(settings: MailSettings, database: Database, files: Files) -> Loop:
+def ingest_worker(settings: MailSettings, database: Database, files: Files, secret: bytes) -> Loop:
     """The loop of an ingest process: one Celery worker, whose tasks share the children that parse."""
 
     def run(stop: threading.Event) -> None:
         app = make_app(settings.rabbitmq_url)
-        with Ingest(database, files, settings.ingest_parsers) as ingest:
+        with Ingest(database, files, settings.ingest_parsers, secret) as ingest:
             add_task(app, QUEUE, partial(work, ingest, stop))
             celery_worker(app, settings.ingest_tasks)(stop)
 

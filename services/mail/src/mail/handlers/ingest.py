@@ -11,39 +11,39 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from hashlib import file_digest
-from pathlib import Path
-from typing import Any, Self
-from uuid import UUID
+from typing import Any, NamedTuple, Self
 
 from grpc import StatusCode
 from obstore.exceptions import BaseError as ObjectStoreError
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import SQLAlchemyError
 
-from mail.domain import Attachment, Conversation, Message, file_key
 from mail.events import message_received
 from mail.files import Files
-from mail.metrics import INGEST_BATCH, INGEST_RETRIES, INGEST_SECONDS, INGESTED, LATENCY, SET_ASIDE
-from mail.parsing.model import Address, Limits, ParsedMail, Unparsable
-from mail.parsing.model import Attachment as ParsedAttachment
+from mail.handlers.bounces import take_back
+from mail.handlers.joining import Placed, resolve
+from mail.handlers.readying import Readied, readied
+from mail.metrics import INGEST_BATCH, INGEST_RETRIES, INGEST_SECONDS, INGESTED, JOINED, LATENCY, POSTPONED, SET_ASIDE
+from mail.parsing.model import Limits, Unparsable
 from mail.parsing.pool import ParserPool
-from mail.storage import messages, raw_mails
+from mail.storage import joining, messages, raw_mails
 from mail.storage.tables import RAW_MAILS
 from mail.work_folder import WorkFolder
+from servicekit import crash
 from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.events import claims
 from servicekit.events.inbox import describe
 from servicekit.events.outbox import publish
-from servicekit.ids import new_id
-from servicekit.telemetry import current_traceparent, log, span
+from servicekit.telemetry import log, span
 
 BATCH = 50
 # Renewed while a batch is under way; so long do the mails of a worker that died wait for the next one.
 LEASE = timedelta(seconds=10)
 FIRST_LIMITS = replace(Limits(), wall_seconds=2)
 FULL_LIMITS = Limits()
+# After so long a mail asks again whether the one it answers is settled.
+PARENT_SECONDS = 0.3
 
 # A full disk, a store that does not answer, a machine on which no parser starts.
 NO_FAULT_OF_THE_MAIL = (OSError, ObjectStoreError, RuntimeError)
@@ -59,34 +59,32 @@ class NotTried(Failure):
 
 
 @dataclass(frozen=True, slots=True)
-class Readied:
-    """A mail that has been parsed and whose files are durable."""
-
-    raw: Row[Any]
-    conversation: Conversation
-    message: Message
-    attachments: list[Attachment]
-    traceparent: str
-
-
-@dataclass(frozen=True, slots=True)
 class Refused:
     raw: Row[Any]
     error: Exception
 
 
+class Stored(NamedTuple):
+    """placed: messages now. early: put back, for the mail they answer still waits. refused: by the database."""
+
+    placed: list[Placed]
+    early: list[Readied]
+    refused: list[Refused]
+
+
 class Ingest:
-    """What one process ingests with; used by several threads."""
+    """What one process ingests with; used by several threads. secret: by which signed names are known."""
 
     def __init__(
         self,
         database: Database,
         files: Files,
         parsers: int,
+        secret: bytes,
         first_limits: Limits = FIRST_LIMITS,
         full_limits: Limits = FULL_LIMITS,
     ) -> None:
-        self.database, self.files = database, files
+        self.database, self.files, self.secret = database, files, secret
         self.work = WorkFolder()
         self.quick, self.patient = ParserPool(parsers, first_limits), ParserPool(1, full_limits)
         # Twice the children: while one parses a thread's mail, another thread writes the files of its own.
@@ -157,7 +155,9 @@ def ready(ingest: Ingest, raw: Row[Any], parsers: ParserPool) -> Readied | Refus
         try:
             with ingest.files.on_disk(raw.file_key) as path:
                 parsed = parsers.parse(path, folder)
-            return readied(ingest.files, raw, parsed)
+            mail = readied(ingest.files, ingest.secret, raw, parsed)
+            crash.point("parse")
+            return mail
         except FileNotFoundError as error:
             return Refused(raw, error)
         except NO_FAULT_OF_THE_MAIL as error:
@@ -166,119 +166,63 @@ def ready(ingest: Ingest, raw: Row[Any], parsers: ParserPool) -> Readied | Refus
             return Refused(raw, error)
 
 
-def readied(files: Files, raw: Row[Any], parsed: ParsedMail) -> Readied:
-    conversation = conversation_for(raw)
-    message = Message(
-        id=new_id(),
-        conversation_id=conversation.id,
-        raw_mail_id=raw.id,
-        direction="IN",
-        sender_name=parsed.sender.name,
-        sender_email=parsed.sender.email,
-        to_addresses=[written(address) for address in parsed.to],
-        cc_addresses=[written(address) for address in parsed.cc],
-        subject=parsed.subject,
-        text=parsed.text,
-        html=parsed.html,
-        snippet=parsed.snippet,
-        received_at=raw.received_at,
-        date=parsed.date,
-        warnings=list(parsed.warnings),
-        automatic=automatic(raw, parsed),
-    )
-    attachments = [
-        kept_attachment(files, raw.organization_id, message.id, position, attachment)
-        for position, attachment in enumerate(parsed.attachments)
-    ]
-    return Readied(raw, conversation, message, attachments, current_traceparent())
-
-
-def automatic(raw: Row[Any], parsed: ParsedMail) -> str:
-    """The null sender is kept for notifications (RFC 5321, 4.5.5), whatever the mail says of itself."""
-    return parsed.automatic if raw.sender or parsed.automatic == "auto-submitted" else "bounce"
-
-
-def conversation_for(raw: Row[Any]) -> Conversation:
-    """The conversation a mail belongs to: one of its own."""
-    return Conversation(new_id(), raw.account_id, raw.organization_id)
-
-
-def written(address: Address) -> dict[str, str]:
-    return {"name": address.name, "email": address.email}
-
-
-def kept_attachment(
-    files: Files, organization_id: UUID, message_id: UUID, position: int, parsed: ParsedAttachment
-) -> Attachment:
-    """Durable. Its hash is taken here: the parser's word for it would let a hostile mail claim another's file."""
-    path = Path(parsed.path)
-    with path.open("rb") as content:
-        sha256 = file_digest(content, "sha256").hexdigest()
-    key = file_key(organization_id, sha256)
-    files.put_file(key, path)
-    return Attachment(
-        id=new_id(),
-        message_id=message_id,
-        position=position,
-        file_name=parsed.file_name,
-        content_type=parsed.content_type,
-        size=path.stat().st_size,
-        sha256=sha256,
-        file_key=key,
-        content_id=parsed.content_id,
-        inline=parsed.inline,
-    )
-
-
 def settle(database: Database, outcomes: Sequence[Readied | Refused]) -> None:
     """One transaction for all: messages with their events, and what becomes of those that are none."""
     mails = [outcome for outcome in outcomes if isinstance(outcome, Readied)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
     with INGEST_SECONDS.labels("commit").time(), database.transaction() as connection:
-        stored, unstorable = store(connection, mails)
-        refused += unstorable
+        # Before any row's, and all at once: else two batches could wait for each other.
+        joining.lock(connection, {mail.raw.organization_id for mail in mails})
+        stored = store(connection, mails)
+        refused += stored.refused
         given_up = [one for one in refused if not put_back(connection, one)]
-    for mail in stored:
+        crash.point("resolve")
+    for mail in stored.placed:
         note_ingested(mail)
     for one in given_up:
         note_quarantined(one)
+    POSTPONED.inc(len(stored.early))
     INGEST_RETRIES.inc(len(refused) - len(given_up))
 
 
-def store(connection: Connection, mails: Sequence[Readied]) -> tuple[list[Readied], list[Refused]]:
+def store(connection: Connection, mails: Sequence[Readied]) -> Stored:
     """All at once; where the database refuses that, one by one, so that only the culprit stays behind."""
     try:
         with connection.begin_nested():
-            return store_all(connection, mails), []
+            return store_all(connection, mails)
     except SQLAlchemyError as error:
         if connection.closed or connection.invalidated:
             raise
         if len(mails) == 1:
-            return [], [Refused(mails[0].raw, error)]
-    stored, refused = [], []
+            return Stored([], [], [Refused(mails[0].raw, error)])
+    together = Stored([], [], [])
     for mail in mails:
-        good, bad = store(connection, [mail])
-        stored += good
-        refused += bad
-    return stored, refused
+        alone = store(connection, [mail])
+        together.placed.extend(alone.placed)
+        together.early.extend(alone.early)
+        together.refused.extend(alone.refused)
+    return together
 
 
-def store_all(connection: Connection, mails: Sequence[Readied]) -> list[Readied]:
-    """Those that were stored; another worker may have settled some, if this one took longer than its lease."""
+def store_all(connection: Connection, mails: Sequence[Readied]) -> Stored:
+    """Without those that another worker has settled, if this one took longer than its lease."""
     waiting = raw_mails.lock_waiting(connection, [mail.raw.id for mail in mails])
     mails = [mail for mail in mails if mail.raw.id in waiting]
     if not mails:
-        return []
+        return Stored([], [], [])
+    placed, early = resolve(connection, mails)
     messages.add(
         connection,
-        [mail.conversation for mail in mails],
-        [mail.message for mail in mails],
-        [attachment for mail in mails for attachment in mail.attachments],
+        [one.conversation for one in placed if one.began],
+        [one.message for one in placed],
+        [attachment for one in placed for attachment in one.mail.attachments],
     )
-    events = [message_received(mail.conversation, mail.message, mail.raw.account_id) for mail in mails]
-    publish(connection, events, [mail.traceparent for mail in mails])
-    claims.done(connection, RAW_MAILS, [mail.raw.id for mail in mails])
-    return mails
+    events = [message_received(one.conversation, one.message, one.mail.raw.account_id) for one in placed]
+    publish(connection, events, [one.mail.traceparent for one in placed])
+    take_back(connection, placed)
+    claims.done(connection, RAW_MAILS, [one.mail.raw.id for one in placed])
+    raw_mails.postpone(connection, [mail.raw.id for mail in early], PARENT_SECONDS)
+    return Stored(placed, early, [])
 
 
 def put_back(connection: Connection, refused: Refused) -> bool:
@@ -293,16 +237,20 @@ def put_back(connection: Connection, refused: Refused) -> bool:
     return claims.retry(connection, RAW_MAILS, refused.raw, refused.error)
 
 
-def note_ingested(mail: Readied) -> None:
+def note_ingested(placed: Placed) -> None:
+    mail, message = placed.mail, placed.message
     seconds = (datetime.now(UTC) - mail.raw.received_at).total_seconds()
     INGESTED.inc()
+    JOINED.labels(message.joined_by or "NONE").inc()
     LATENCY.observe(max(0.0, seconds))
     LOG.info(
         "mail_ingested",
-        messageId=str(mail.message.id),
-        conversationId=str(mail.conversation.id),
+        messageId=str(message.id),
+        conversationId=str(placed.conversation.id),
+        joinedBy=message.joined_by,
+        automatic=message.automatic,
         attachments=len(mail.attachments),
-        warnings=mail.message.warnings,
+        warnings=message.warnings,
         seconds=round(seconds, 3),
         traceId=mail.traceparent[3:35],
     )

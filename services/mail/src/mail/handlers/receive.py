@@ -13,6 +13,7 @@ from mail.files import Files
 from mail.metrics import DUPLICATES, RECEIVE_BATCH
 from mail.parsing import identity
 from mail.storage import raw_mails
+from servicekit import crash
 from servicekit.database import Database
 from servicekit.ids import new_id
 from servicekit.telemetry import current_traceparent
@@ -53,8 +54,9 @@ def keep_content(files: Files, sender: str, recipients: Sequence[Recipient], con
 
 
 def one_per_mailbox(recipients: Sequence[Recipient]) -> list[Recipient]:
+    """Of several addresses of a mailbox the one with a plus: it may be signed, and then tells the conversation."""
     first: dict[UUID, Recipient] = {}
-    for recipient in recipients:
+    for recipient in sorted(recipients, key=lambda recipient: "+" not in recipient.address):
         first.setdefault(recipient.account.id, recipient)
     return list(first.values())
 
@@ -65,6 +67,7 @@ def keep_rows(database: Database, mails: Sequence[list[RawMail]]) -> list[Except
     Many at once since a commit costs a flush of the disk. A mail that the database refuses must not take its
     neighbours with it, so then each is committed on its own.
     """
+    crash.point("receive")
     try:
         with database.transaction() as connection:
             rows = [row for rows in mails for row in rows]
@@ -73,6 +76,7 @@ def keep_rows(database: Database, mails: Sequence[list[RawMail]]) -> list[Except
         if len(mails) == 1 or isinstance(error, OperationalError):
             return [error] * len(mails)
         return [outcome for rows in mails for outcome in keep_rows(database, [rows])]
+    crash.point("store")
     RECEIVE_BATCH.observe(len(mails))
     DUPLICATES.inc(len(rows) - len(new))
     return [None] * len(mails)

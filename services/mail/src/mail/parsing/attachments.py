@@ -78,11 +78,26 @@ def file_name(part: Part, number: int, warnings: set[str]) -> str:
     """Safe to show and to offer for saving: no separators, controls, direction marks; at most 200 characters."""
     name = stated_name(part, warnings)
     name = unquote(name) if "%20" in name else name
-    name = _UNSAFE.sub("_", plain(name).replace("\ufffd", "_")).strip(" .")
-    if not name.strip("_"):
+    name = safe(name)
+    if not name:
         return f"anexo-{number}{_EXTENSIONS.get(part.kind) or mimetypes.guess_extension(part.kind) or '.bin'}"
     if part.kind == "message/rfc822" and not name.lower().endswith(".eml"):
         name = name[: _NAME_CHARACTERS - 4] + ".eml"
+    return short(name)
+
+
+def safe_name(name: str) -> str:
+    """As file_name(), of a name that somebody gave; '' where nothing of it is left."""
+    return short(safe(name))
+
+
+def safe(name: str) -> str:
+    name = _UNSAFE.sub("_", plain(name).replace("\ufffd", "_")).strip(" .")
+    return name if name.strip("_") else ""
+
+
+def short(name: str) -> str:
+    """Keeps the extension."""
     if len(name) <= _NAME_CHARACTERS:
         return name
     stem, dot, extension = name.rpartition(".")

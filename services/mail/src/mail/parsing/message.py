@@ -14,7 +14,8 @@ from mail.parsing.charsets import decode
 from mail.parsing.headers import decode_words, first, plain, plain_lines, unfold, values
 from mail.parsing.identity import ids_of, message_id_of
 from mail.parsing.model import Address, Attachment, Limits, ParsedMail
-from mail.parsing.quoting import snippet
+from mail.parsing.quoting import new_text, snippet
+from mail.parsing.reports import report
 from mail.parsing.structure import Part, parameters, split
 from mail.parsing.transfer import decoded
 
@@ -37,24 +38,27 @@ def parse(raw: bytes, folder: Path, limits: Limits) -> ParsedMail:
     content = bodies.content(root)
     files = _attachments(raw, content.attachments, folder, limits, warnings)
     text, html = _body(raw, content.sections, files, limits, warnings)
+    subject = _subject(root.fields, warnings)
     shown = {known.lower() for known in _CID.findall(html)}
     return ParsedMail(
         message_id=message_id_of(root.fields),
         in_reply_to=ids_of(root.fields, "in-reply-to"),
         references=ids_of(root.fields, "references"),
-        subject=_subject(root.fields, warnings),
+        subject=subject,
         sender=_sender(root.fields, limits, warnings),
         reply_to=_addresses(root.fields, "reply-to", limits, warnings),
         to=_addresses(root.fields, "to", limits, warnings),
         cc=_addresses(root.fields, "cc", limits, warnings),
         date=_date(root.fields, warnings),
         text=text,
+        new_text=new_text(text),
         html=html,
         snippet=snippet(text),
         attachments=tuple(
             replace(file, inline=bool(file.content_id) and file.content_id.lower() in shown) for file in files
         ),
         automatic=automatic(root),
+        report=report(raw, root, subject, text),
         warnings=tuple(sorted(warnings)),
     )
 

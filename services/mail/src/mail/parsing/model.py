@@ -23,6 +23,15 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Report:
+    """What a mail tells of the delivery of another one (RFC 3464, and what servers sent before it)."""
+
+    action: str = ""  # 'failed', 'delayed', 'delivered', 'relayed', 'expanded'; '' if it does not say
+    detail: str = ""  # the words of the server that refused it
+    returned_ids: tuple[str, ...] = ()  # Message-IDs of the mails it returns, without <>
+
+
+@dataclass(frozen=True, slots=True)
 class ParsedMail:
     """No string holds NUL or lone surrogates: PostgreSQL and JSON refuse them."""
 
@@ -36,10 +45,12 @@ class ParsedMail:
     cc: tuple[Address, ...]
     date: datetime | None  # the mail's own Date in UTC; None when missing or unusable
     text: str
-    html: str  # cleaned; '' if the mail has none
+    new_text: str  # without quoted history; '' if all of the text is new
+    html: str  # cleaned, quoted history marked; '' if the mail has none
     snippet: str
     attachments: tuple[Attachment, ...]
     automatic: str  # '', 'auto-submitted', 'bounce', 'list', 'bulk'
+    report: Report
     warnings: tuple[str, ...]  # UPPER_SNAKE reasons of what was cut or guessed, each once
 
 

@@ -34,6 +34,13 @@ def snippet(text: str) -> str:
     return _folded(new_lines(lines)) or _folded([line.lstrip("> ") for line in lines])
 
 
+def new_text(text: str) -> str:
+    """The text without quoted history; '' where nothing is quoted."""
+    lines = text.split("\n")
+    kept = new_lines(lines)
+    return "" if len(kept) == len(lines) else "\n".join(kept).strip("\n")
+
+
 def new_lines(lines: list[str]) -> list[str]:
     """The lines before the history, without quoted ones (answers between them are new) and without the echo of a
     subject (`RES: …`) in the first line."""

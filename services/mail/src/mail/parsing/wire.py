@@ -7,10 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mail.parsing.model import Address, Attachment, ParsedMail
+from mail.parsing.model import Address, Attachment, ParsedMail, Report
 
 _FILE = re.compile(r"[0-9]{4,6}")
 _AUTOMATIC = ("", "auto-submitted", "bounce", "list", "bulk")
+_ACTIONS = ("", "failed", "delayed", "delivered", "relayed", "expanded")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -40,10 +41,12 @@ def from_json(value: dict[str, Any], folder: Path) -> ParsedMail:
         cc=_addresses(value["cc"]),
         date=None if date is None else _date(_text(date)),
         text=_text(value["text"]),
+        new_text=_text(value["new_text"]),
         html=_text(value["html"]),
         snippet=_text(value["snippet"]),
         attachments=tuple(_attachment(attachment, folder) for attachment in value["attachments"]),
         automatic=_one_of(value["automatic"], _AUTOMATIC),
+        report=_report(value["report"]),
         warnings=_texts(value["warnings"]),
     )
 
@@ -77,6 +80,11 @@ def _address(value: dict[str, object]) -> Address:
 
 def _addresses(values: list[dict[str, object]]) -> tuple[Address, ...]:
     return tuple(_address(value) for value in values)
+
+
+def _report(value: dict[str, Any]) -> Report:
+    action = _one_of(value["action"], _ACTIONS)
+    return Report(action, detail=_text(value["detail"]), returned_ids=_texts(value["returned_ids"]))
 
 
 def _attachment(value: dict[str, Any], folder: Path) -> Attachment:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +27,16 @@ def lock_waiting(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
     """Those nobody has settled, which until the commit nobody else can settle either."""
     query = select(RAW_MAILS.c.id).where(RAW_MAILS.c.id.in_(ids), RAW_MAILS.c.state == "WAITING")
     return set(connection.execute(query.order_by(RAW_MAILS.c.id).with_for_update()).scalars())
+
+
+def postpone(connection: Connection, ids: Sequence[UUID], seconds: float) -> None:
+    """Back to the queue for a moment, as if they had not been claimed."""
+    again = {
+        "attempts": func.greatest(RAW_MAILS.c.attempts - 1, 0),
+        "next_at": func.clock_timestamp() + timedelta(seconds=seconds),
+    }
+    if ids:
+        connection.execute(update(RAW_MAILS).where(RAW_MAILS.c.id.in_(ids)).values(again))
 
 
 @dataclass(frozen=True, slots=True)
