@@ -11,6 +11,7 @@ from guiche.common.v1 import access_pb2, reference_pb2
 from guiche.ticket.v1 import ticket_service_pb2, ticket_service_pb2_grpc
 from sqlalchemy import Row
 
+from servicekit import crash
 from servicekit.database import Database
 from servicekit.pages import make_token, read_token, secret_of
 from servicekit.tokens import Keys
@@ -127,6 +128,7 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
             protocols = opening.reserve_protocols(connection, new, now) if new else {}
         with self.database.transaction() as connection:
             found = known | (opening.open_tickets(connection, new, protocols, now) if new else {})
+        crash.point("open")
         return ticket_service_pb2.OpenTicketsResponse(
             tickets=[opened_ticket(found[UUID(said.message_id)]) for said in request.openings]
         )

@@ -10,6 +10,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from guiche.ticket.v1 import verb_service_pb2, verb_service_pb2_grpc
 
+from servicekit import crash
 from servicekit.database import Database
 from servicekit.idempotency import once
 from ticket import answers
@@ -138,6 +139,8 @@ class VerbApi(verb_service_pb2_grpc.VerbServiceServicer):
             if not performed:
                 # An answer that was kept may be of a ticket that has left the attendant's sight since.
                 read_ticket(connection, who, said.ticket_id)
+        if performed:
+            crash.point("verb")
         return answer
 
 

@@ -1,11 +1,11 @@
-"""The table of verbs as a document, drawn from the table itself."""
+"""The table of verbs as a document, drawn from the table itself: `python -m ticket.domain.drawing > VERBS.md`."""
 
 from ticket.domain.facts import LIVE, Status
 from ticket.domain.verbs import FOR_ATTENDANTS, TABLE, Rule, Standing, rule_for
 
 HEAD = """# The table of verbs
 
-Drawn from `domain/verbs.py` by `python -m ticket verbs`; a test keeps it current. `=` stays as it is.
+Drawn from `domain/verbs.py` by `python -m ticket.domain.drawing`; a test keeps it current. `=` stays as it is.
 
 ## What each verb does
 | verb | from | → status | holder | released | awaiting | new message | counted | who |
@@ -65,3 +65,7 @@ def situations(status: Status) -> str:
         verbs = [verb for verb in FOR_ATTENDANTS if rule_for(verb, at)]
         cells.append(" ".join(verbs) if possible and verbs else "–")
     return f"| {status} | {' | '.join(cells)} |\n"
+
+
+if __name__ == "__main__":
+    print(drawn(), end="")  # noqa: T201  # its answer

@@ -171,6 +171,7 @@ TABLE: tuple[Rule, ...] = (
 )
 KINDS = {rule.verb: rule.kind for rule in TABLE}
 COUNTED = {rule.verb: rule.counted for rule in TABLE}
+MESSAGES = frozenset({Verb.REPLY, Verb.RECEIVE})
 FOR_ATTENDANTS = tuple(dict.fromkeys(rule.verb for rule in TABLE if rule.who))
 # Those by which one takes part in treating a ticket that waits in a queue: of two who try, one may come too late.
 CONTESTED = frozenset(rule.verb for rule in TABLE if rule.who & {Who.ANYONE, Who.STARTER})
@@ -277,8 +278,13 @@ def outcome(rule: Rule, facts: Facts, asked: Asked, me: UUID | None) -> Facts:
         after = replace(after, awaiting_customer=waits is not None, awaiting_until=waits.until if waits else None)
     if asked.service_type is not None:
         after = replace(after, service_type_id=asked.service_type[0], data=asked.service_type[1])
-    first = rule.counted and after.status is Status.CREATED and after != facts
+    first = counts(rule.verb, facts, after) and after.status is Status.CREATED
     return replace(after, status=Status.OPEN) if first else after
+
+
+def counts(verb: Verb, before: Facts, after: Facts) -> bool:
+    """Whether it is an interaction. What changes nothing is none, but a message always is."""
+    return COUNTED[verb] and (after != before or verb in MESSAGES)
 
 
 def target(rule: Rule, facts: Facts, asked: Asked) -> Status:

@@ -17,7 +17,6 @@ from ticket.domain.verbs import Verb
 from ticket.storage import tickets
 
 SYSTEM: tuple[str, UUID | None] = ("SYSTEM", None)
-MESSAGES = (Verb.REPLY, Verb.RECEIVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,7 @@ class Step:
 
     @property
     def counted(self) -> bool:
-        """What changes nothing, though it is worth an entry, is no interaction."""
-        return verbs.COUNTED[self.verb] and (self.new != self.old or self.verb in MESSAGES)
+        return verbs.counts(self.verb, self.old, self.new)
 
 
 def record(connection: Connection, steps: Sequence[Step], now: datetime) -> dict[UUID, Row[Any]]:
@@ -65,14 +63,14 @@ def record(connection: Connection, steps: Sequence[Step], now: datetime) -> dict
 
 def stepped(before: dict[str, Any], step: Step, now: datetime) -> dict[str, Any]:
     """The ticket's columns after a step."""
-    moved = step.new != step.old or step.verb in MESSAGES
+    moved = step.new != step.old or step.verb in verbs.MESSAGES
     return {
         **before,
         **tickets.columns_of(step.new),
         "version": before["version"] + 1,
         "interactions": before["interactions"] + int(step.counted),
         "last_activity_at": now if moved else before["last_activity_at"],
-        "last_message_id": step.message_id if step.verb in MESSAGES else before["last_message_id"],
+        "last_message_id": step.message_id if step.verb in verbs.MESSAGES else before["last_message_id"],
         "snippet": before["snippet"] if step.snippet is None else step.snippet,
     }
 

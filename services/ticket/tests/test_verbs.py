@@ -1,0 +1,222 @@
+"""The table of verbs, walked through whole, against the product's table said once more in plain conditions."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ticket.domain import visibility
+from ticket.domain.drawing import drawn
+from ticket.domain.facts import LIVE, Facts, Priority, Status, changes
+from ticket.domain.verbs import FOR_ATTENDANTS, TABLE, Asked, Verb, Wait, allowed_verbs, happen, opened, perform
+from ticket.domain.visibility import Viewer
+
+ORGANIZATION, DEPARTMENT, LEVEL, ELSEWHERE, ME, OTHER, TYPE = (UUID(int=n) for n in range(1, 8))
+UNTIL = datetime(2026, 4, 1, 12, tzinfo=UTC)
+HERE, THERE = frozenset({LEVEL}), frozenset({ELSEWHERE})
+ROLES = {
+    "member": Viewer(ME, ORGANIZATION, HERE),
+    "supervisor": Viewer(ME, ORGANIZATION, frozenset(), supervised_levels=HERE, whole_levels=HERE),
+    "viewer": Viewer(ME, ORGANIZATION, frozenset(), whole_levels=HERE),
+    "approver": Viewer(ME, ORGANIZATION, frozenset(), approval_levels=HERE),
+    "of another level": Viewer(ME, ORGANIZATION, THERE, supervised_levels=THERE, whole_levels=THERE),
+}
+STARTABLE = {"CREATED", "OPEN", "PENDING", "ANSWERED", "TRANSFERRED", "APPROVAL"}
+ASKED = {
+    Verb.REPLY: [
+        Asked(status, wait)
+        for status, wait in product(
+            (Status.OPEN, Status.PENDING, Status.RESOLVED, Status.CLOSED), (None, Wait(True, UNTIL), Wait(False, None))
+        )
+    ],
+    Verb.AWAIT: [Asked(wait=Wait(release, until)) for release, until in product((True, False), (None, UNTIL))],
+    Verb.SET_PRIORITY: [Asked(priority=priority) for priority in Priority],
+    Verb.SET_SERVICE_TYPE: [Asked(service_type=(TYPE, {"field": "value"})), Asked(service_type=(None, {}))],
+}
+ASKED[Verb.SET_STATUS] = ASKED[Verb.REPLY]
+
+
+def every_facts() -> Iterator[Facts]:
+    holders = (None, ME, OTHER)
+    for status, holder, released, awaiting, mark in product(
+        Status, holders, (False, True), (False, True), (False, True)
+    ):
+        possible = (holder or not released) and (holder or status is not Status.STARTED)
+        if possible and not (released and status is Status.CLOSED):
+            until = UNTIL if awaiting else None
+            yield Facts(status, DEPARTMENT, LEVEL, holder, released, awaiting, until, mark)
+
+
+def seen(facts: Facts, who: Viewer) -> bool:
+    key = visibility.queue_key(facts.level_id, facts.holder_id, facts.released)
+    return visibility.sees(who, visibility.ticket_keys(key, facts.level_id, facts.status))
+
+
+def may(verb: Verb, facts: Facts, role: str) -> bool:
+    """Who may do what where, as the product says it."""
+    if role not in ("member", "supervisor") or facts.status == "CLOSED":
+        return False
+    mine, supervises = facts.holder_id == ME, role == "supervisor"
+    startable = facts.status in STARTABLE or facts.released
+    match verb:
+        case Verb.START:
+            return startable
+        case Verb.REPLY:
+            return mine or startable
+        case Verb.AWAIT:
+            return mine and facts.status in ("OPEN", "STARTED", "ANSWERED")
+        case Verb.RELEASE:
+            return facts.holder_id is not None and not facts.released and (mine or supervises)
+        case Verb.FOLLOW:
+            return facts.released and (mine or supervises)
+        case Verb.SET_STATUS:
+            return mine or supervises
+        case Verb.CONCLUDE:
+            return facts.holder_id is not None and (mine or supervises)
+        case Verb.REOPEN:
+            return facts.status == "RESOLVED" and (mine or supervises)
+        case Verb.FINALIZE | Verb.SET_PRIORITY | Verb.SET_SERVICE_TYPE:
+            return mine or startable or supervises
+    raise AssertionError(verb)
+
+
+def test_attendants_have_exactly_the_verbs_of_the_routes() -> None:
+    routes = "start reply awaitReply release follow setStatus setPriority setServiceType conclude finalize reopen"
+    assert list(FOR_ATTENDANTS) == routes.split()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_everybody_may_do_what_the_product_says_and_nothing_else(role: str) -> None:
+    who = ROLES[role]
+    looked = 0
+    for facts in every_facts():
+        if not seen(facts, who):
+            continue
+        looked += 1
+        expected = [verb for verb in FOR_ATTENDANTS if may(verb, facts, role)]
+        assert list(allowed_verbs(facts, who)) == expected, facts
+        for verb in FOR_ATTENDANTS:
+            asked = ASKED.get(verb, [Asked()])[0]
+            assert (perform(verb, facts, who, asked) is not None) is (verb in expected), (verb, facts)
+    assert looked or role == "of another level"
+
+
+@pytest.mark.parametrize("verb", FOR_ATTENDANTS)
+def test_each_verb_leads_where_the_product_says(verb: Verb) -> None:
+    for role, facts, asked in product(("member", "supervisor"), every_facts(), ASKED.get(verb, [Asked()])):
+        if not seen(facts, ROLES[role]) or not may(verb, facts, role):
+            continue
+        after = perform(verb, facts, ROLES[role], asked)
+        assert after is not None
+        check_outcome(verb, facts, asked, after)
+
+
+def check_outcome(verb: Verb, before: Facts, asked: Asked, after: Facts) -> None:
+    unchanged = Status.OPEN if before.status is Status.CREATED and after != before else before.status
+    status = {
+        Verb.START: Status.STARTED,
+        Verb.REPLY: asked.status,
+        Verb.AWAIT: Status.PENDING,
+        Verb.SET_STATUS: asked.status,
+        Verb.CONCLUDE: Status.CLOSED,
+        Verb.FINALIZE: Status.CLOSED,
+        Verb.REOPEN: Status.OPEN,
+    }.get(verb, unchanged)
+    assert after.status is status, (before, asked)
+    assert after.holder_id == (ME if verb in (Verb.START, Verb.REPLY) else before.holder_id), before
+    waits = verb in (Verb.REPLY, Verb.AWAIT, Verb.SET_STATUS) and status is Status.PENDING
+    wait = asked.wait or Wait()
+    if status is Status.CLOSED:
+        released = False
+    elif waits:
+        released = wait.release and after.holder_id is not None
+    else:
+        released = {
+            Verb.START: False,
+            Verb.REPLY: False,
+            Verb.RELEASE: True,
+            Verb.FOLLOW: False,
+        }.get(verb, before.released)
+    assert after.released is released, (before, asked)
+    if waits:
+        assert (after.awaiting_customer, after.awaiting_until) == (True, wait.until)
+    elif verb in (Verb.REPLY, Verb.SET_STATUS, Verb.CONCLUDE, Verb.FINALIZE):
+        assert (after.awaiting_customer, after.awaiting_until) == (False, None)
+    else:
+        assert after.awaiting_until == before.awaiting_until
+    clears = (Verb.START, Verb.REPLY, Verb.AWAIT, Verb.CONCLUDE, Verb.FINALIZE)
+    assert after.new_message is (False if verb in clears else before.new_message)
+    assert after.priority is (asked.priority or before.priority)
+    given = asked.service_type or (before.service_type_id, before.data)
+    assert (after.service_type_id, after.data) == given
+    assert (after.department_id, after.level_id) == (DEPARTMENT, LEVEL)
+
+
+def test_the_customer_writing_answers_what_waits_and_marks_what_does_not() -> None:
+    for facts in every_facts():
+        after = happen(Verb.RECEIVE, facts)
+        if facts.status is Status.CLOSED:
+            assert after is None
+            continue
+        assert after is not None
+        answers = facts.status in (Status.PENDING, Status.RESOLVED)
+        expected = {Status.CREATED: Status.OPEN}.get(facts.status, facts.status)
+        assert after.status is (Status.ANSWERED if answers else expected)
+        assert after.new_message is (facts.new_message if answers else True)
+        assert (after.awaiting_customer, after.awaiting_until) == (False, None)
+        assert (after.holder_id, after.released) == (facts.holder_id, facts.released)
+
+
+def test_awaiting_runs_out_only_of_what_is_pending() -> None:
+    for facts in every_facts():
+        after = happen(Verb.EXPIRE, facts)
+        if facts.status is not Status.PENDING:
+            assert after is None
+            continue
+        assert after is not None
+        assert (after.status, after.awaiting_customer, after.awaiting_until) == (Status.OPEN, False, None)
+        assert (after.holder_id, after.released, after.new_message) == (
+            facts.holder_id,
+            facts.released,
+            facts.new_message,
+        )
+
+
+def test_a_failed_reply_brings_a_ticket_back_from_wherever_it_is_and_an_uncertain_one_only_marks_it() -> None:
+    for facts in every_facts():
+        failed, doubted = happen(Verb.FAIL, facts), happen(Verb.DOUBT, facts)
+        assert failed is not None
+        assert doubted is not None
+        assert failed.status is (Status.STARTED if facts.holder_id else Status.OPEN)
+        assert (failed.holder_id, failed.awaiting_customer, failed.new_message) == (facts.holder_id, False, True)
+        assert doubted.new_message
+        assert {change["field"] for change in changes(facts, doubted)} <= {"newMessage"}
+
+
+def test_nobody_uses_what_only_happens_and_nothing_happens_that_somebody_must_use() -> None:
+    facts = Facts(Status.OPEN, DEPARTMENT, LEVEL)
+    supervising = ROLES["supervisor"]
+    happening = [rule.verb for rule in TABLE if not rule.who]
+    assert all(perform(verb, facts, supervising) is None for verb in happening)
+    assert all(happen(verb, facts) is None for verb in FOR_ATTENDANTS)
+
+
+def test_one_status_of_a_verb_has_one_row_for_each_way_to_be_held() -> None:
+    rows = [(rule.verb, status, rule.needs) for rule in TABLE for status in rule.sources]
+    assert len(rows) == len(set(rows))
+
+
+def test_a_ticket_that_its_customer_opens_is_open_and_waits_in_its_queue() -> None:
+    assert opened(DEPARTMENT, LEVEL, Priority.HIGH) == Facts(Status.OPEN, DEPARTMENT, LEVEL, priority=Priority.HIGH)
+
+
+def test_what_is_live_is_everything_but_closed() -> None:
+    assert set(Status) - set(LIVE) == {Status.CLOSED}
+
+
+def test_the_drawn_table_is_the_one_the_code_has() -> None:
+    document = Path(__file__).parents[1] / "VERBS.md"
+    assert document.read_text() == drawn(), "draw it anew: python -m ticket.domain.drawing > services/ticket/VERBS.md"
