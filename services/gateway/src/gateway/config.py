@@ -22,8 +22,9 @@ class Settings(servicekit.config.Settings):
     # Bytes of one file, and seconds within which it must have come; pauses may last body_seconds.
     max_upload: int = 20 * 1024 * 1024
     upload_seconds: float = 300
-    # Bytes of a JSON body.
+    # Bytes of a JSON body, and of one that holds a reply, whose text and HTML may have 700,000 characters.
     max_body: int = 1024 * 1024
+    max_reply: int = 4 * 1024 * 1024
     # Seconds within which a whole body must have come.
     body_seconds: float = 15.0
     # Requests a second, and how many at once; 0: no limit. Per client address, since many sit behind one, much more.

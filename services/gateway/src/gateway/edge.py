@@ -29,6 +29,7 @@ REQUEST_SECONDS = Histogram(
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 32 * 1024
+REPLY = ":reply"
 PROBES = {"/livez": b"alive\n", "/readyz": b"ready\n"}
 
 # What runs beside the requests, from the start of the event loop to its end.
@@ -109,7 +110,8 @@ class Edge:
             refuse_announced(scope, limits.max_upload, AttachmentTooLarge)
             body = uploads.metered(receive, limits.max_upload, limits.body_seconds, limits.upload_seconds)
         else:
-            body = replay(await read_body(scope, receive, limits.max_body, limits.body_seconds), receive)
+            limit = limits.max_reply if scope["path"].endswith(REPLY) else limits.max_body
+            body = replay(await read_body(scope, receive, limit, limits.body_seconds), receive)
         await self.flask(scope, body, patient(send, record))  # type: ignore[arg-type]
 
     def report(self, record: Record, seconds: float, current: Span) -> None:

@@ -52,13 +52,13 @@ PARAMETERS = {
     "ifMatch": {
         "name": "If-Match",
         "in": "header",
-        "schema": {"type": "string", "pattern": r'^((W/)?"[!#-~]{1,100}"|[!#-+\--~]{1,100})$'},
+        "schema": {"type": "string", "pattern": r'^((W/)?"[!#-~]{1,100}"|[!#-+\--~]{0,100})$'},
         "description": "The etag of the state that was seen; another one is refused as STALE. As etag in the body.",
     },
     "idempotencyKey": {
         "name": "Idempotency-Key",
         "in": "header",
-        "schema": {"type": "string", "pattern": "^[!-~]{1,100}$"},
+        "schema": {"type": "string", "pattern": "^[!-~]{0,100}$"},
         "description": "Repeating a call with the same key gives the same answer. As requestId in the body.",
     },
 }

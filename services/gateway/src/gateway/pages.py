@@ -1,7 +1,9 @@
 """What a browser loads: the web app's files, the API document and the page that shows it."""
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, request, send_from_directory
 from flask.typing import ResponseReturnValue
@@ -32,7 +34,7 @@ ASSETS = "assets/"
 FOREVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 
-View = Callable[[], ResponseReturnValue]
+View = Callable[..., ResponseReturnValue]
 
 
 def add_pages(app: Flask, extra: Mapping[str, View]) -> None:
@@ -48,11 +50,39 @@ def add_pages(app: Flask, extra: Mapping[str, View]) -> None:
 
 
 def recorded(path: str, view: View) -> View:
-    def answer() -> ResponseReturnValue:
+    def answer(**variables: str) -> ResponseReturnValue:
         record_of(request).route = path
-        return view()
+        return view(**variables)
 
     return answer
+
+
+def on_this_machine(view: View) -> View:
+    """A page for whoever sits here, without signing in: not for other sites whose name was made to point here.
+
+    Such a site ("DNS rebinding") reads what it likes from an address it calls its own, but it cannot make the browser
+    ask for it by number or as localhost.
+    """
+
+    def answer(**variables: str) -> ResponseReturnValue:
+        host = urlsplit(f"//{request.host}").hostname or ""
+        if host != "localhost" and not is_address(host):
+            return (
+                "Open this page as http://localhost:… or by the machine's IP address.\n",
+                403,
+                {"Content-Type": "text/plain; charset=utf-8"},
+            )
+        return view(**variables)
+
+    return answer
+
+
+def is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def web_app(dist: Path, path: str) -> Response:

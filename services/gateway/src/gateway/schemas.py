@@ -62,6 +62,8 @@ class Schemas:
         rules = field.GetOptions().Extensions[validate_pb2.field]
         if not field.is_repeated:
             schema = self._asked_one(field, rules)
+            if field.name in BY_HEADER:
+                schema.pop("minLength", None)
             if field.message_type is not None:
                 # What is answered as null may be sent back as null.
                 schema = time_or_null() if is_time(field) else nullable(schema)
