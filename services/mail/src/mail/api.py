@@ -1,18 +1,25 @@
 """gRPC ↔ handlers; opens the transaction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import grpc
-from guiche.mail.v1 import message_pb2, message_service_pb2, message_service_pb2_grpc
+from guiche.mail.v1 import message_service_pb2, message_service_pb2_grpc
 
-from mail.domain import Attachment, Message
-from mail.events import stamp
+from mail import signing
+from mail.answers import to_attachment, to_message, to_options, to_uploaded
+from mail.config import MailSettings
 from mail.files import Files
-from mail.handlers import read
+from mail.handlers import read, replies, uploads
+from mail.handlers.deliveries import resend
 from mail.handlers.read import Position
+from mail.handlers.replies import Draft, Writer
+from servicekit import crash
 from servicekit.database import Database
+from servicekit.errors import InvalidRequest
+from servicekit.idempotency import once
 from servicekit.pages import make_token, read_token, secret_of
 from servicekit.rpc.caller import grant
 from servicekit.rpc.server import AddServicer
@@ -20,9 +27,10 @@ from servicekit.tokens import Keys
 
 
 class MessageService(message_service_pb2_grpc.MessageServiceServicer):
-    def __init__(self, database: Database, files: Files, keys: Keys) -> None:
+    def __init__(self, settings: MailSettings, database: Database, files: Files, keys: Keys) -> None:
         self.database, self.files = database, files
-        self.page_secret = secret_of(keys)
+        self.page_secret, self.name_secret = secret_of(keys), signing.secret_of(keys)
+        self.reply_max_bytes = settings.reply_max_bytes
 
     def ListMessages(
         self, request: message_service_pb2.ListMessagesRequest, context: grpc.ServicerContext
@@ -33,9 +41,10 @@ class MessageService(message_service_pb2_grpc.MessageServiceServicer):
         after = position_of(read_token(self.page_secret, scope, request.page_token)) if request.page_token else None
         with self.database.transaction() as connection:
             page, following = read.list_messages(connection, what, after, request.page_size)
+            names = read.names_of_authors(connection, [message for message, _ in page])
         token = make_token(self.page_secret, scope, values_of(following)) if following else ""
         return message_service_pb2.ListMessagesResponse(
-            messages=[to_message(message, attachments) for message, attachments in page], next_page_token=token
+            messages=[to_message(message, attachments, names) for message, attachments in page], next_page_token=token
         )
 
     def DownloadAttachment(
@@ -48,6 +57,65 @@ class MessageService(message_service_pb2_grpc.MessageServiceServicer):
         for chunk in read.chunks(self.files, attachment):
             yield message_service_pb2.DownloadAttachmentResponse(chunk=chunk)
 
+    def GetReplyOptions(
+        self, request: message_service_pb2.GetReplyOptionsRequest, context: grpc.ServicerContext
+    ) -> message_service_pb2.GetReplyOptionsResponse:
+        who = writer(grant(), request.ticket_id)
+        with self.database.transaction() as connection:
+            known = replies.options(connection, who)
+        return message_service_pb2.GetReplyOptionsResponse(reply_options=to_options(known, self.reply_max_bytes))
+
+    def UploadAttachment(
+        self, requests: Iterator[message_service_pb2.UploadAttachmentRequest], context: grpc.ServicerContext
+    ) -> message_service_pb2.UploadAttachmentResponse:
+        facts = next(requests, message_service_pb2.UploadAttachmentRequest())
+        if facts.WhichOneof("part") != "file":
+            raise InvalidRequest("The file's facts come first.")
+        who = writer(grant(), facts.file.ticket_id)
+        upload = uploads.keep_file(
+            self.files,
+            who.scope,
+            who.attendant_id,
+            facts.file.file_name,
+            facts.file.content_type,
+            chunks_of(requests),
+            self.reply_max_bytes,
+        )
+        with self.database.transaction() as connection:
+            uploads.keep_row(connection, upload)
+        return message_service_pb2.UploadAttachmentResponse(attachment=to_uploaded(upload))
+
+    def PrepareReply(
+        self, request: message_service_pb2.PrepareReplyRequest, context: grpc.ServicerContext
+    ) -> message_service_pb2.PrepareReplyResponse:
+        who = writer(grant(), request.ticket_id)
+        with self.database.transaction() as connection:
+
+            def perform() -> message_service_pb2.PrepareReplyResponse:
+                message_id = replies.prepare(connection, who, draft_of(request), self.name_secret, self.reply_max_bytes)
+                return message_service_pb2.PrepareReplyResponse(message_id=str(message_id))
+
+            empty = message_service_pb2.PrepareReplyResponse()
+            prepared = once(connection, str(who.attendant_id), request.request_id, request, perform, empty)
+        crash.point("draft")
+        return prepared
+
+    def ResendMessage(
+        self, request: message_service_pb2.ResendMessageRequest, context: grpc.ServicerContext
+    ) -> message_service_pb2.ResendMessageResponse:
+        who = writer(grant(), request.ticket_id)
+        with self.database.transaction() as connection:
+
+            def perform() -> message_service_pb2.ResendMessageResponse:
+                message = read.find_message(connection, who.scope, UUID(request.message_id))
+                resend(connection, message.id)
+                shown, attachments = read.shown(connection, who.scope, message.id)
+                names = read.names_of_authors(connection, [shown])
+                return message_service_pb2.ResendMessageResponse(message=to_message(shown, attachments, names))
+
+            empty = message_service_pb2.ResendMessageResponse()
+            return once(connection, str(who.attendant_id), request.request_id, request, perform, empty)
+
 
 def position_of(values: list[str]) -> Position:
     received_at, message_id = values
@@ -59,34 +127,33 @@ def values_of(position: Position) -> list[str]:
     return [received_at.isoformat(), str(message_id)]
 
 
-def to_message(message: Message, attachments: Sequence[Attachment]) -> message_pb2.Message:
-    return message_pb2.Message(
-        id=str(message.id),
-        direction=message_pb2.MessageDirection.Value(f"MESSAGE_DIRECTION_{message.direction}"),
-        sender=message_pb2.MailAddress(name=message.sender_name, email=message.sender_email),
-        to=[message_pb2.MailAddress(**address) for address in message.to_addresses],
-        cc=[message_pb2.MailAddress(**address) for address in message.cc_addresses],
-        subject=message.subject,
-        text=message.text,
-        html=message.html,
-        attachments=[to_attachment(attachment) for attachment in attachments],
-        received_at=stamp(message.received_at),
-        date=stamp(message.date) if message.date else None,
-        warnings=message.warnings,
+def writer(claims: Mapping[str, Any], ticket_id: str) -> Writer:
+    """Who the grant lets answer on this ticket."""
+    scope = read.granted(claims, ticket_id)
+    level = claims.get("level")
+    return Writer(UUID(claims["sub"]), scope, UUID(level) if level else None)
+
+
+def draft_of(request: message_service_pb2.PrepareReplyRequest) -> Draft:
+    return Draft(
+        account_id=UUID(request.account_id) if request.account_id else None,
+        to=request.to,
+        cc=request.cc,
+        bcc=request.bcc,
+        subject=request.subject,
+        text=request.text,
+        html=request.html,
+        attachment_ids=[UUID(one) for one in request.attachment_ids],
     )
 
 
-def to_attachment(attachment: Attachment) -> message_pb2.Attachment:
-    return message_pb2.Attachment(
-        id=str(attachment.id),
-        file_name=attachment.file_name,
-        content_type=attachment.content_type,
-        size=attachment.size,
-        content_id=attachment.content_id,
-        inline=attachment.inline,
-    )
+def chunks_of(requests: Iterable[message_service_pb2.UploadAttachmentRequest]) -> Iterator[bytes]:
+    for request in requests:
+        if request.WhichOneof("part") != "chunk":
+            raise InvalidRequest("After the file's facts only its bytes may follow.")
+        yield request.chunk
 
 
-def servicer(database: Database, files: Files, keys: Keys) -> AddServicer:
-    service = MessageService(database, files, keys)
+def servicer(settings: MailSettings, database: Database, files: Files, keys: Keys) -> AddServicer:
+    service = MessageService(settings, database, files, keys)
     return lambda server: message_service_pb2_grpc.add_MessageServiceServicer_to_server(service, server)
