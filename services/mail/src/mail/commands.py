@@ -9,7 +9,8 @@ from uuid import UUID
 from mail.config import MailSettings
 from mail.domain import Account, normal_address
 from mail.files import Files
-from mail.storage import accounts, raw_mails
+from mail.handlers.deliveries import DeliveryNotEnded, resend
+from mail.storage import accounts, deliveries, raw_mails
 from servicekit.database import Database
 from servicekit.ids import new_id
 
@@ -20,7 +21,7 @@ Act = Callable[[argparse.Namespace, MailSettings], None]
 
 
 def add_commands(subparsers: Subparsers) -> None:
-    """account add | list, quarantine list | retry | raw."""
+    """account add | list, quarantine list | retry | raw, undelivered list | resend."""
     account = subparsers.add_parser("account", help="mailboxes that mail is accepted for")
     actions = account.add_subparsers(required=True, metavar="ACTION")
     add = action(actions, "add", "accept mail for an address", add_account)
@@ -35,6 +36,12 @@ def add_commands(subparsers: Subparsers) -> None:
     action(actions, "list", f"the newest {MOST_LISTED}: id, received, mailbox, bytes, reason", list_quarantine)
     action(actions, "retry", "ingest one as if it were new", retry).add_argument("id", type=UUID)
     action(actions, "raw", "the mail as it was received, to the standard output", raw).add_argument("id", type=UUID)
+
+    undelivered = subparsers.add_parser("undelivered", help="mails that did not leave, or of which that is unknown")
+    actions = undelivered.add_subparsers(required=True, metavar="ACTION")
+    help_text = f"the latest {MOST_LISTED}: id, state, since, protocol, kind, the server's words"
+    action(actions, "list", help_text, list_undelivered)
+    action(actions, "resend", "send one again", resend_one).add_argument("id", type=UUID)
 
 
 def action(actions: Subparsers, name: str, help_text: str, act: Act) -> argparse.ArgumentParser:
@@ -74,6 +81,27 @@ def retry(asked: argparse.Namespace, settings: MailSettings) -> None:
     with Database(settings.mail_database_url, pool=1).transaction() as connection:
         if not raw_mails.release(connection, asked.id):
             raise SystemExit(f"{asked.id} is not in quarantine")
+
+
+def list_undelivered(_asked: argparse.Namespace, settings: MailSettings) -> None:
+    with Database(settings.mail_database_url, pool=1).transaction() as connection:
+        found = deliveries.undelivered(connection, MOST_LISTED)
+    print_lines(
+        f"{row.id}  {row.delivery_state}  {row.delivery_at.isoformat()}  {row.protocol or '-'}"
+        f"  {row.automatic or 'reply'}  {row.delivery_detail}"
+        for row in found
+    )
+
+
+def resend_one(asked: argparse.Namespace, settings: MailSettings) -> None:
+    database = Database(settings.mail_database_url, pool=1)
+    try:
+        with database.transaction() as connection:
+            resend(connection, asked.id)
+    except DeliveryNotEnded as error:
+        raise SystemExit(error.detail) from error
+    finally:
+        database.close()
 
 
 def raw(asked: argparse.Namespace, settings: MailSettings) -> None:

@@ -1,6 +1,9 @@
 """Settings of the mail service."""
 
 from pathlib import Path
+from typing import Literal
+
+from pydantic import SecretStr, model_validator
 
 from servicekit.config import Settings
 
@@ -33,3 +36,26 @@ class MailSettings(Settings):
     # Tasks of one ingest process at a time, and children that parse. Together they keep two cores busy.
     ingest_tasks: int = 2
     ingest_parsers: int = 2
+
+    # Where mails are handed over, as host:port; empty: each becomes a file <message id>.eml in the folder mail_outbox.
+    smtp_relay: str = ""
+    # starttls: a connection that is not encrypted is not used. Empty: starttls where there is a user, else none.
+    smtp_relay_tls: Literal["", "none", "starttls", "tls"] = ""
+    smtp_relay_user: str = ""
+    smtp_relay_password: SecretStr = SecretStr("")
+    # For connecting and for each answer; the answer to a mail may take ten times as long.
+    smtp_relay_timeout: float = 60
+    mail_outbox: Path | None = None
+    # Mails sent at a time by one process.
+    send_tasks: int = 4
+
+    # Bytes of all attachments of one reply.
+    reply_max_bytes: int = 20 * 1024 * 1024
+    # More mails of one address within an hour open tickets without an answer.
+    acknowledgements_an_hour: int = 5
+
+    @model_validator(mode="after")
+    def relay_has_a_port(self) -> "MailSettings":
+        if self.smtp_relay and not self.smtp_relay.rpartition(":")[2].isdigit():
+            raise ValueError("smtp_relay must be host:port")
+        return self

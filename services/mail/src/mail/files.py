@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -50,6 +51,13 @@ class Files:
         else:
             self.place(self.folder, key, lambda new: shutil.copyfile(path, new))
 
+    def put_open(self, key: str, content: IO[bytes]) -> None:
+        """As put_file, of a file that is open and read from where it stands."""
+        if self.folder is None:
+            obstore.put(self.store, key, content)
+        else:
+            self.place(self.folder, key, lambda new: copy_open(content, new))
+
     def place(self, folder: Path, key: str, write: Callable[[Path], object]) -> None:
         """First the content reaches the disk, then its name: whoever finds the name finds all of the content."""
         target = folder / key
@@ -91,6 +99,11 @@ class Files:
                 copy.write(chunk)
             copy.flush()
             yield Path(copy.name)
+
+
+def copy_open(content: IO[bytes], path: Path) -> None:
+    with path.open("wb") as copy:
+        shutil.copyfileobj(content, copy, CHUNK)
 
 
 def sync(path: Path) -> None:

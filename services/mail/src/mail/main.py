@@ -5,11 +5,13 @@ import threading
 from mail import signing
 from mail.api import servicer
 from mail.config import MailSettings
+from mail.consumers import consumes
 from mail.files import Files
+from mail.outgoing_scheduler import outgoing_scheduler
 from mail.receiver.intake import Intake
 from mail.receiver.server import receiver
 from mail.scheduler import scheduler
-from mail.tasks import Hints, ingest_worker, make_app
+from mail.tasks import Hints, ingest_worker, make_app, send_worker
 from servicekit.database import Database
 from servicekit.process import Loop, Service
 from servicekit.tokens import load_keys
@@ -25,12 +27,16 @@ def build(settings: MailSettings) -> Service:
         address=settings.listen or settings.mail_address,
         keys=keys,
         database=database,
-        servicers=[servicer(database, files, keys)],
-        consumes={},
+        servicers=[servicer(settings, database, files, keys)],
+        consumes=consumes(signing.secret_of(keys), settings.acknowledgements_an_hour),
         loops={
             "receiver": [hinting_receiver(settings, database, files)],
             "ingest": [ingest_worker(settings, database, files, signing.secret_of(keys))],
-            "scheduler": [scheduler(settings.rabbitmq_url, database)],
+            "send": [send_worker(settings, database, files)],
+            "scheduler": [
+                scheduler(settings.rabbitmq_url, database),
+                outgoing_scheduler(settings.rabbitmq_url, database),
+            ],
         },
     )
 

@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from mail.config import MailSettings
 from mail.files import Files
 from mail.handlers.ingest import Ingest, ingest_due
+from mail.handlers.sending import Sender, send_due
+from mail.outgoing.relay import connect
 from servicekit.database import Database
 from servicekit.events.trouble import Trouble
 from servicekit.process import Loop
@@ -17,6 +19,7 @@ from servicekit.tasks import add_task, celery_worker, hint, make_celery
 from servicekit.telemetry import log
 
 QUEUE = "mail.ingest"
+SEND_QUEUE = "mail.send"
 # More hints than this say nothing new; the oldest ones make room.
 MOST_HINTS = 1_000
 # A receiver gives at most fifty hints a second, however many mails arrive: one that finds more work goes on with it.
@@ -28,9 +31,9 @@ TASK_SECONDS = 60.0
 LOG = log("mail")
 
 
-def make_app(url: str) -> Celery:
-    """url: of RabbitMQ; empty: within this process alone."""
-    return make_celery("mail", url, QUEUE, {"x-max-length": MOST_HINTS, "x-overflow": "drop-head"})
+def make_app(url: str, queue: str = QUEUE) -> Celery:
+    """url: of RabbitMQ; empty: within this process alone. queue: the one it sends hints to, or works on."""
+    return make_celery("mail", url, queue, {"x-max-length": MOST_HINTS, "x-overflow": "drop-head"})
 
 
 class Hints:
@@ -63,7 +66,7 @@ class Hints:
 def send_hint(app: Celery, broker: Trouble) -> bool:
     """False where the hint was lost; `broker` tells of that once."""
     try:
-        hint(app, QUEUE)
+        hint(app, app.conf.task_default_queue)
     except Exception as error:
         broker.met(error)
         return False
@@ -90,3 +93,26 @@ def work(ingest: Ingest, stop: threading.Event) -> None:
     except SQLAlchemyError as error:
         # The scheduler's next hint tries again; what was claimed comes back when its lease ends.
         LOG.error("ingest_interrupted", error=str(error)[:500])
+
+
+def send_worker(settings: MailSettings, database: Database, files: Files) -> Loop:
+    """The loop of a send process: one Celery worker, each of whose tasks has a connection to the relay of its own."""
+
+    def run(stop: threading.Event) -> None:
+        if not settings.smtp_relay and settings.mail_outbox is None:
+            raise ValueError("mails have nowhere to go: set smtp_relay or mail_outbox")
+        app = make_app(settings.rabbitmq_url, SEND_QUEUE)
+        sender = Sender(database, files, partial(connect, settings))
+        add_task(app, SEND_QUEUE, partial(work_send, sender, stop))
+        celery_worker(app, settings.send_tasks)(stop)
+
+    return run
+
+
+def work_send(sender: Sender, stop: threading.Event) -> None:
+    until = time.monotonic() + TASK_SECONDS
+    try:
+        send_due(sender, lambda: stop.is_set() or time.monotonic() > until)
+    except SQLAlchemyError as error:
+        # What was being sent is settled by nobody, and is UNKNOWN when its lease ends; the rest is for the next hint.
+        LOG.error("sending_interrupted", error=str(error)[:500])

@@ -1,7 +1,7 @@
 """What was said, for those whom the ticket service has given a grant."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 from mail.domain import Attachment, Message
 from mail.files import CHUNK, Files
 from mail.parsing.markup import clean
-from mail.storage import messages
+from mail.storage import directory, messages
+from mail.storage.messages import Scope
 from servicekit.errors import Failure, NotAllowed
 
 PAGE = 20
@@ -29,29 +30,45 @@ class AttachmentNotFound(Failure):
     reason = "ATTACHMENT_NOT_FOUND"
 
 
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """What a grant opens: conversations of one organization."""
-
-    organization_id: UUID
-    conversations: Sequence[UUID]
+class MessageNotFound(Failure):
+    code = StatusCode.NOT_FOUND
+    reason = "MESSAGE_NOT_FOUND"
 
 
-def granted(claims: Mapping[str, Any], ticket_id: str) -> Granted:
+def granted(claims: Mapping[str, Any], ticket_id: str) -> Scope:
     """The claims of a verified grant, if they are for this ticket."""
     if claims.get("ticket") != ticket_id:
         raise NotAllowed("The grant is for another ticket.")
-    return Granted(UUID(claims["org"]), [UUID(conversation) for conversation in claims["conversations"]])
+    conversations = [UUID(conversation) for conversation in claims["conversations"]]
+    return Scope(UUID(claims["org"]), UUID(ticket_id), conversations, bool(claims.get("live")))
 
 
 def list_messages(
-    connection: Connection, what: Granted, after: Position | None, size: int
+    connection: Connection, what: Scope, after: Position | None, size: int
 ) -> tuple[list[tuple[Message, list[Attachment]]], Position | None]:
     """A page, and where the next one begins."""
-    page, more = messages.page(connection, what.conversations, what.organization_id, after, size or PAGE, PAGE_BYTES)
+    page, more = messages.page(connection, what, after, size or PAGE, PAGE_BYTES)
     attachments = messages.attachments_of(connection, [message.id for message in page])
-    shown = [(safe(message, attachments[message.id]), attachments[message.id]) for message in page]
-    return shown, (page[-1].received_at, page[-1].id) if more else None
+    answers = [(safe(message, attachments[message.id]), attachments[message.id]) for message in page]
+    return answers, (page[-1].received_at, page[-1].id) if more else None
+
+
+def shown(connection: Connection, what: Scope, message_id: UUID) -> tuple[Message, list[Attachment]]:
+    """One message as the list has it. Raises MessageNotFound."""
+    message = find_message(connection, what, message_id)
+    attachments = messages.attachments_of(connection, [message_id])[message_id]
+    return safe(message, attachments), attachments
+
+
+def find_message(connection: Connection, what: Scope, message_id: UUID) -> Message:
+    found = messages.find(connection, message_id, what)
+    if found is None:
+        raise MessageNotFound("There is no such message in this ticket.")
+    return found
+
+
+def names_of_authors(connection: Connection, page: Sequence[Message]) -> dict[UUID, str]:
+    return directory.names(connection, [message.author_id for message in page if message.author_id])
 
 
 def safe(message: Message, attachments: Sequence[Attachment]) -> Message:
@@ -62,11 +79,12 @@ def safe(message: Message, attachments: Sequence[Attachment]) -> Message:
     warnings = (
         [*message.warnings, "BODY_TRUNCATED"] if cut and "BODY_TRUNCATED" not in message.warnings else message.warnings
     )
-    return replace(message, text=message.text[:BODY_CHARACTERS], html=html, warnings=warnings)
+    text, new_text = message.text[:BODY_CHARACTERS], message.new_text[:BODY_CHARACTERS]
+    return replace(message, text=text, new_text=new_text, html=html, warnings=warnings)
 
 
-def find_attachment(connection: Connection, what: Granted, attachment_id: UUID) -> Attachment:
-    found = messages.attachment(connection, attachment_id, what.conversations, what.organization_id)
+def find_attachment(connection: Connection, what: Scope, attachment_id: UUID) -> Attachment:
+    found = messages.attachment(connection, attachment_id, what)
     if found is None:
         raise AttachmentNotFound("There is no such attachment in this ticket.")
     return found

@@ -1,6 +1,7 @@
 """Mailboxes and pages the company receives on."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,6 +12,13 @@ from mail.storage.tables import ACCOUNTS
 
 def find(connection: Connection, addresses: Sequence[str]) -> list[Account]:
     found = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.address.in_(addresses)))
+    return [account_of(row) for row in found]
+
+
+def of_organization(connection: Connection, organization_id: UUID, ids: Sequence[UUID]) -> list[Account]:
+    """Those of these that are the organization's, by address."""
+    mine = (ACCOUNTS.c.organization_id == organization_id) & ACCOUNTS.c.id.in_(ids)
+    found = connection.execute(select(ACCOUNTS).where(mine).order_by(ACCOUNTS.c.address))
     return [account_of(row) for row in found]
 
 

@@ -1,0 +1,154 @@
+"""How far messages have come on their way out, and who is told of it."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from grpc import StatusCode
+from sqlalchemy import Connection
+
+from mail import signing
+from mail.domain import ACKNOWLEDGEMENT, Account, Delivery, DeliveryState, Message
+from mail.events import delivery_changed
+from mail.metrics import DELIVERIES
+from mail.outgoing.recipients import sendable
+from mail.outgoing.relay import Refused
+from mail.storage import accounts, deliveries, joining
+from mail.storage import messages as stored
+from servicekit.database import Database, poke
+from servicekit.errors import Failure
+from servicekit.events.outbox import publish
+from servicekit.telemetry import current_traceparent, log
+
+# Heard by who hints the senders.
+CHANNEL = "guiche_mail_send"
+# Renewed while a mail is being sent; so long does it take until one whose sender died is known to be UNKNOWN.
+LEASE = timedelta(seconds=10)
+INTERRUPTED = "the process that sent it ended before the outcome was known"
+# An acknowledgement that ends the process each time is not tried for ever.
+MOST_ACKNOWLEDGEMENTS = 5
+RECOVERED_ROWS = 100
+
+LOG = log("mail")
+
+
+class DeliveryNotEnded(Failure):
+    code = StatusCode.FAILED_PRECONDITION
+    reason = "DELIVERY_NOT_ENDED"
+
+
+class DraftNotFound(Failure):
+    """Should never happen: a reply was released that nobody prepared, or that was forgotten long ago."""
+
+    code = StatusCode.NOT_FOUND
+    reason = "DRAFT_NOT_FOUND"
+
+
+def release_reply(connection: Connection, organization_id: UUID, ticket_id: UUID, message_id: UUID) -> None:
+    """A draft may leave. Told twice, it leaves once."""
+    released = deliveries.release(connection, message_id, ticket_id)
+    if released is None:
+        known = stored.get(connection, message_id)
+        if known is None or known.ticket_id != ticket_id:
+            raise DraftNotFound(f"There is no draft {message_id} of ticket {ticket_id}.")
+        return
+    [account] = accounts.of_organization(connection, organization_id, [account_of(released)])
+    queue(connection, organization_id, account, released, "REPLY")
+
+
+def queue(connection: Connection, organization_id: UUID, account: Account, message: Message, kind: str) -> None:
+    """A message that stands as QUEUED: to be sent, to be found by its answers, and told of."""
+    envelope_from = reply_address(account, message) if kind == "REPLY" else ""
+    recipients = [one["email"] for one in (*message.to_addresses, *message.cc_addresses, *message.bcc_addresses)]
+    row = Delivery(
+        id=message.id,
+        kind="REPLY" if kind == "REPLY" else "ACKNOWLEDGEMENT",
+        envelope_from=envelope_from,
+        recipients=recipients,
+        traceparent=current_traceparent(),
+    )
+    deliveries.add(connection, row)
+    # Who only had a blind copy and answers is a stranger to the others.
+    people = [one["email"] for one in (*message.to_addresses, *message.cc_addresses)]
+    joining.remember(
+        connection,
+        organization_id,
+        account.id,
+        message.conversation_id,
+        message.id,
+        message.message_id_header,
+        [],
+        people,
+    )
+    tell(connection, message, organization_id, "QUEUED")
+    poke(connection, CHANNEL)
+
+
+def account_of(message: Message) -> UUID:
+    assert message.account_id is not None, "every message that leaves is sent as an account"
+    return message.account_id
+
+
+def reply_address(account: Account, message: Message) -> str:
+    """Where answers and reports of failed delivery to this message go."""
+    return sendable(signing.reply_address(account.address, signing.token_in_header_id(message.message_id_header)))
+
+
+def change(
+    connection: Connection,
+    message: Message,
+    organization_id: UUID,
+    state: DeliveryState,
+    detail: str = "",
+    refused: Sequence[Refused] = (),
+) -> None:
+    """Sets the state and tells of it, unless it is the one it had."""
+    rows = [{"email": one.email, "detail": one.detail} for one in refused]
+    deliveries.set_state(connection, message.id, state, detail, rows)
+    if state != message.delivery_state:
+        tell(connection, message, organization_id, state)
+
+
+def tell(connection: Connection, message: Message, organization_id: UUID, state: DeliveryState) -> None:
+    of = (message.conversation_id, message.ticket_id)
+    publish(connection, [delivery_changed(message.id, organization_id, *of, state, message.automatic)])
+
+
+def resend(connection: Connection, message_id: UUID) -> None:
+    """Somebody wants a message to be sent again whose delivery has failed, or may have."""
+    deliveries.lock(connection, message_id)
+    found = deliveries.lock_message(connection, message_id)
+    if found is None or found[0].delivery_state not in ("FAILED", "UNKNOWN"):
+        raise DeliveryNotEnded("Only a message that failed, or whose delivery is unknown, can be sent again.")
+    deliveries.put_back(connection, message_id, 0, "", None)
+    change(connection, *found, "QUEUED")
+    poke(connection, CHANNEL)
+
+
+def recover(database: Database) -> int:
+    """What became of mails whose sender died: replies are UNKNOWN, acknowledgements are sent again. How many."""
+    with database.transaction() as connection:
+        rows = deliveries.lock_interrupted(connection, RECOVERED_ROWS)
+        for row in rows:
+            found = deliveries.lock_message(connection, row.id)
+            assert found is not None, "a delivery is of a message"
+            message, organization_id = found
+            if row.kind == "ACKNOWLEDGEMENT" and row.attempts < MOST_ACKNOWLEDGEMENTS:
+                deliveries.put_back(connection, row.id, 0, INTERRUPTED, row.refused_since)
+                deliveries.set_state(connection, row.id, "QUEUED", INTERRUPTED, [])
+                poke(connection, CHANNEL)
+                continue
+            if message.delivery_state != "SENDING":
+                # It came back already; its words stand.
+                deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
+                continue
+            # Not fenced: should its sender be alive after all, what it found out is better than not to know.
+            deliveries.end(connection, row.id, done=False, detail=INTERRUPTED)
+            change(connection, message, organization_id, "UNKNOWN", INTERRUPTED)
+            DELIVERIES.labels(row.kind.lower(), "unknown").inc()
+            LOG.error("mail_interrupted", messageId=str(row.id), traceId=row.traceparent[3:35])
+    return len(rows)
+
+
+def kind_of(message: Message) -> str:
+    return "acknowledgement" if message.automatic == ACKNOWLEDGEMENT else "reply"

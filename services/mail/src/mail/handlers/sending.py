@@ -1,0 +1,271 @@
+"""Sends what is due, one mail after the other on a connection.
+
+Each mail is three steps: it is claimed and stands as SENDING, the relay is spoken to, the outcome is committed. Whoever
+dies between the first and the last leaves a mail of which nobody knows whether it went out.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from obstore.exceptions import BaseError as ObjectStoreError
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import SQLAlchemyError
+
+from mail.domain import Message
+from mail.files import Files
+from mail.handlers.composing import composed
+from mail.handlers.deliveries import LEASE, change
+from mail.metrics import DELIVERIES, RELAY_AWAY, SEND_SECONDS, SENT_AFTER
+from mail.outgoing.relay import Failed, Later, Link, Outcome, RelayAway, Sent, Unknown
+from mail.storage import deliveries, directory
+from mail.storage.tables import DELIVERIES as TABLE
+from servicekit import crash
+from servicekit.database import Database
+from servicekit.events import claims
+from servicekit.events.inbox import describe
+from servicekit.events.trouble import Trouble
+from servicekit.telemetry import log, span
+
+# A mail that is refused for now rests as long as it has been refused already: seconds at first, hours in the end.
+FIRST_REST = timedelta(seconds=15)
+LONGEST_REST = timedelta(hours=4)
+GIVEN_UP_AFTER = timedelta(days=2)
+# After the relay broke off, or the store of files did: no fault of the mail.
+UNTRIED_SECONDS = 5.0
+
+LOG = log("mail")
+OUTCOMES: dict[type[Any], str] = {Sent: "sent", Later: "later", Failed: "failed", Unknown: "unknown"}
+
+
+class Sender:
+    """What one process sends with; used by several threads. connect: raises RelayAway."""
+
+    def __init__(self, database: Database, files: Files, connect: Callable[[], Link]) -> None:
+        self.database, self.files, self.connect = database, files, connect
+        self.trouble, self.lock, self.rests_until = Trouble(LOG, "relay"), threading.Lock(), 0.0
+
+    def resting(self) -> bool:
+        return time.monotonic() < self.rests_until
+
+    def away(self, error: Exception) -> None:
+        """All threads leave the relay alone for a moment, longer each time."""
+        with self.lock:
+            RELAY_AWAY.set(1)
+            self.rests_until = time.monotonic() + self.trouble.met(error)
+
+    def there(self) -> None:
+        with self.lock:
+            RELAY_AWAY.set(0)
+            self.trouble.over()
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A mail that stands as SENDING."""
+
+    delivery: Row[Any]
+    attempt: int
+    message: Message
+    content: bytes
+    protocol: str
+
+
+class NotComposed(Exception):
+    """Claiming came to nothing, for the reason that is its cause."""
+
+    def __init__(self, delivery: Row[Any]) -> None:
+        super().__init__()
+        self.delivery = delivery
+
+
+def send_due(sender: Sender, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Until nothing is due or the relay is away; how many mails were offered to it."""
+    link: Link | None = None
+    count = 0
+    try:
+        while not stopping() and not sender.resting() and anything_due(sender):
+            # First the connection, so that nothing is SENDING while there is none.
+            link = link if link is not None and link.usable() else connected(sender, link)
+            if not send_one(sender, link):
+                break
+            count += 1
+    except RelayAway as error:
+        sender.away(error)
+    finally:
+        if link is not None:
+            link.close()
+    return count
+
+
+def anything_due(sender: Sender) -> bool:
+    with sender.database.transaction() as connection:
+        return deliveries.anything_due(connection)
+
+
+def connected(sender: Sender, before: Link | None) -> Link:
+    if before is not None:
+        before.close()
+    return sender.connect()
+
+
+def send_one(sender: Sender, link: Link) -> bool:
+    """False where nothing was left to be claimed. Raises RelayAway."""
+    try:
+        claimed = claim(sender)
+    except NotComposed as error:
+        not_composed(sender, error)
+        return True
+    if claimed is None:
+        return False
+    began = time.monotonic()
+    with span("mail send", claimed.delivery.traceparent, size=len(claimed.content)):
+        try:
+            outcome = spoken(sender, link, claimed)
+        except RelayAway as error:
+            with sender.database.transaction() as connection:
+                untried(connection, claimed, str(error))
+            raise
+        sender.there()
+        crash.point("send.after")
+        with sender.database.transaction() as connection:
+            outcome = settle(connection, claimed, outcome)
+        note(claimed, outcome, time.monotonic() - began)
+    return True
+
+
+def claim(sender: Sender) -> Claimed | None:
+    """The next mail, composed, from now on SENDING.
+
+    It is composed while its row is locked, so that nobody else does the same, and before it is SENDING, so that dying
+    meanwhile leaves it as it was.
+    """
+    with sender.database.transaction() as connection:
+        row = deliveries.lock_next(connection)
+        if row is None:
+            return None
+        found = deliveries.lock_message(connection, row.id)
+        assert found is not None, "a delivery is of a message"
+        message, organization_id = found
+        ticket = directory.ticket(connection, message.ticket_id) if message.ticket_id else None
+        try:
+            content, key = composed(connection, sender.files, row, message, organization_id)
+        except Exception as error:
+            raise NotComposed(row) from error
+        attempt = deliveries.begin(connection, row.id, key, LEASE)
+        deliveries.set_state(connection, row.id, "SENDING", message.delivery_detail, [])
+    return Claimed(row, attempt, message, content, ticket.protocol if ticket else "")
+
+
+def not_composed(sender: Sender, error: NotComposed) -> None:
+    """A store that is away makes the mail wait; whatever else is wrong with it will be wrong again."""
+    cause = error.__cause__
+    assert isinstance(cause, Exception)
+    if isinstance(cause, SQLAlchemyError):
+        raise cause
+    away = isinstance(cause, (OSError, ObjectStoreError)) and not isinstance(cause, FileNotFoundError)
+    LOG.error("mail_not_composed", messageId=str(error.delivery.id), error=describe(cause), away=away)
+    with sender.database.transaction() as connection:
+        held = deliveries.lock_mine(connection, error.delivery.id, error.delivery.attempts)
+        found = deliveries.lock_message(connection, error.delivery.id)
+        if held is None or found is None:
+            return
+        if away:
+            deliveries.put_back(connection, held.id, UNTRIED_SECONDS, describe(cause), held.refused_since)
+            return
+        deliveries.end(connection, held.id, done=False, detail=describe(cause))
+        change(connection, *found, "FAILED", f"not composed: {type(cause).__name__}")
+        DELIVERIES.labels(held.kind.lower(), "failed").inc()
+
+
+def spoken(sender: Sender, link: Link, claimed: Claimed) -> Outcome:
+    row = claimed.delivery
+    crash.point("send.before")
+    with claims.renewing(sender.database, TABLE, [row.id], LEASE):
+        return link.send(row.id, row.envelope_from, row.recipients, claimed.content, last=is_last(row))
+
+
+def is_last(row: Row[Any]) -> bool:
+    """Whether a further refusal for now is the end of it."""
+    return row.refused_since is not None and datetime.now(UTC) - row.refused_since >= GIVEN_UP_AFTER
+
+
+def settle(connection: Connection, claimed: Claimed, outcome: Outcome) -> Outcome:
+    """Commits what became of the mail; the outcome that stands."""
+    if isinstance(outcome, Later) and is_last(claimed.delivery):
+        outcome = Failed(outcome.detail)
+    row = deliveries.lock_mine(connection, claimed.delivery.id, claimed.attempt)
+    found = deliveries.lock_message(connection, claimed.delivery.id)
+    if row is None or found is None:
+        # Somebody has asked for another attempt meanwhile, and that one will say.
+        return outcome
+    message, organization_id = found
+    if message.delivery_state not in ("SENDING", "UNKNOWN"):
+        # A report that it could not be delivered was faster than the relay's word.
+        deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
+    elif isinstance(outcome, Later):
+        put_back(connection, row, message, organization_id, outcome.detail)
+    elif isinstance(outcome, Sent):
+        deliveries.end(connection, row.id, done=True, detail="")
+        change(connection, message, organization_id, "SENT", "", outcome.refused)
+    elif isinstance(outcome, Failed):
+        deliveries.end(connection, row.id, done=False, detail=outcome.detail)
+        change(connection, message, organization_id, "FAILED", outcome.detail, outcome.refused)
+    else:
+        deliveries.end(connection, row.id, done=False, detail=outcome.detail)
+        change(connection, message, organization_id, "UNKNOWN", outcome.detail)
+    return outcome
+
+
+def put_back(connection: Connection, row: Row[Any], message: Message, organization_id: UUID, detail: str) -> None:
+    """The mail was refused for now."""
+    since = row.refused_since or datetime.now(UTC)
+    deliveries.put_back(connection, row.id, rest_seconds(datetime.now(UTC) - since), detail, since)
+    queued_again(connection, message, organization_id, detail)
+
+
+def untried(connection: Connection, claimed: Claimed, detail: str) -> None:
+    """Nothing was said of the mail, so nothing is held against it."""
+    row = deliveries.lock_mine(connection, claimed.delivery.id, claimed.attempt)
+    found = deliveries.lock_message(connection, claimed.delivery.id)
+    if row is not None and found is not None:
+        deliveries.put_back(connection, row.id, UNTRIED_SECONDS, detail, row.refused_since)
+        queued_again(connection, *found, found[0].delivery_detail)
+
+
+def queued_again(connection: Connection, message: Message, organization_id: UUID, detail: str) -> None:
+    """Nobody is told of what goes back and forth between QUEUED and SENDING."""
+    if message.delivery_state == "SENDING":
+        deliveries.set_state(connection, message.id, "QUEUED", detail, [])
+    else:
+        change(connection, message, organization_id, "QUEUED", detail)
+
+
+def rest_seconds(refused_for: timedelta) -> float:
+    rest = min(max(refused_for, FIRST_REST), LONGEST_REST)
+    return rest.total_seconds() * random.uniform(0.75, 1.25)  # noqa: S311  # spread, no secret
+
+
+def note(claimed: Claimed, outcome: Outcome, seconds: float) -> None:
+    row, name = claimed.delivery, OUTCOMES[type(outcome)]
+    DELIVERIES.labels(row.kind.lower(), name).inc()
+    SEND_SECONDS.labels(name).observe(seconds)
+    if isinstance(outcome, Sent):
+        SENT_AFTER.observe(max(0.0, (datetime.now(UTC) - row.created_at).total_seconds()))
+    level = LOG.info if isinstance(outcome, Sent) else LOG.warning
+    level(
+        f"mail_{name}",
+        messageId=str(row.id),
+        protocol=claimed.protocol,
+        kind=row.kind,
+        attempt=claimed.attempt,
+        detail="" if isinstance(outcome, Sent) else outcome.detail,
+        refused=len(outcome.refused) if isinstance(outcome, Sent | Failed) else 0,
+        seconds=round(seconds, 3),
+        traceId=row.traceparent[3:35],
+    )

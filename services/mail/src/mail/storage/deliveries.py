@@ -1,0 +1,165 @@
+"""Messages on their way out: the queue of what is to be sent, and how far each message has come.
+
+A row is queued, or being sent under a lease, or ended. Unlike other work, what was interrupted is never done again by
+itself, so these rows are not claimed by servicekit.events.claims; only a lease is renewed by it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from mail.domain import Delivery, Message
+from mail.storage.tables import CONVERSATIONS, DELIVERIES, MESSAGES, TICKETS
+
+MOST_COUNTED = 10_000
+LIVE = DELIVERIES.c.done_at.is_(None) & DELIVERIES.c.failed_at.is_(None)
+DUE = LIVE & (DELIVERIES.c.next_at <= func.clock_timestamp())
+
+
+def add(connection: Connection, delivery: Delivery) -> None:
+    """Queues a message. A reply that was released is not released again."""
+    row = {name: getattr(delivery, name) for name in delivery.__slots__}
+    connection.execute(insert(DELIVERIES).values(row).on_conflict_do_nothing())
+
+
+def release(connection: Connection, message_id: UUID, ticket_id: UUID) -> Message | None:
+    """The draft, no longer one. None where there is none, or it is on its way already."""
+    draft = (MESSAGES.c.id == message_id) & (MESSAGES.c.ticket_id == ticket_id) & (MESSAGES.c.delivery_state == "DRAFT")
+    now = func.clock_timestamp()
+    released = {"delivery_state": "QUEUED", "delivery_at": now, "received_at": now}
+    row = connection.execute(update(MESSAGES).where(draft).values(released).returning(MESSAGES)).one_or_none()
+    return Message(**row._mapping) if row else None
+
+
+def lock_message(connection: Connection, message_id: UUID) -> tuple[Message, UUID] | None:
+    """A message that leaves, with its organization; nobody else changes it until the commit."""
+    query = (
+        select(MESSAGES, CONVERSATIONS.c.organization_id)
+        .join(CONVERSATIONS, CONVERSATIONS.c.id == MESSAGES.c.conversation_id)
+        .where(MESSAGES.c.id == message_id, MESSAGES.c.direction == "OUT")
+        .with_for_update(of=MESSAGES)
+    )
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    values = dict(row._mapping)
+    organization_id = values.pop("organization_id")
+    return Message(**values), organization_id
+
+
+def set_state(connection: Connection, message_id: UUID, state: str, detail: str, refused: Sequence[Any]) -> None:
+    changed = {"delivery_state": state, "delivery_detail": detail, "refused": list(refused)}
+    now = {"delivery_at": func.clock_timestamp()}
+    connection.execute(update(MESSAGES).where(MESSAGES.c.id == message_id).values(changed | now))
+
+
+def lock_next(connection: Connection) -> Row[Any] | None:
+    """The one that has been due for longest and that nobody else is about to send."""
+    query = select(DELIVERIES).where(DUE, ~DELIVERIES.c.sending).order_by(DELIVERIES.c.next_at).limit(1)
+    return connection.execute(query.with_for_update(skip_locked=True)).one_or_none()
+
+
+def anything_due(connection: Connection) -> bool:
+    return connection.execute(select(DELIVERIES.c.id).where(DUE, ~DELIVERIES.c.sending).limit(1)).first() is not None
+
+
+def begin(connection: Connection, delivery_id: UUID, file_key: str, lease: timedelta) -> int:
+    """The number of this attempt, by which lock_mine() knows it."""
+    sending = {
+        "sending": True,
+        "file_key": file_key,
+        "attempts": DELIVERIES.c.attempts + 1,
+        "next_at": func.clock_timestamp() + lease,
+    }
+    begun = update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(sending).returning(DELIVERIES.c.attempts)
+    return int(connection.execute(begun).scalar_one())
+
+
+def lock(connection: Connection, delivery_id: UUID) -> None:
+    """Before its message, always in this order."""
+    connection.execute(select(DELIVERIES.c.id).where(DELIVERIES.c.id == delivery_id).with_for_update())
+
+
+def lock_mine(connection: Connection, delivery_id: UUID, attempt: int) -> Row[Any] | None:
+    """None where another attempt has begun meanwhile, or somebody has asked for one."""
+    mine = (DELIVERIES.c.id == delivery_id) & (DELIVERIES.c.attempts == attempt)
+    return connection.execute(select(DELIVERIES).where(mine).with_for_update()).one_or_none()
+
+
+def lock_interrupted(connection: Connection, rows: int) -> Sequence[Row[Any]]:
+    """Those whose sender has not come back within its lease."""
+    query = select(DELIVERIES).where(DUE, DELIVERIES.c.sending).order_by(DELIVERIES.c.next_at).limit(rows)
+    return connection.execute(query.with_for_update(skip_locked=True)).all()
+
+
+def end(connection: Connection, delivery_id: UUID, *, done: bool, detail: str) -> None:
+    now = func.clock_timestamp()
+    ended = {
+        "sending": False,
+        "last_error": detail,
+        "done_at": now if done else None,
+        "failed_at": None if done else now,
+    }
+    connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(ended))
+
+
+def put_back(
+    connection: Connection, delivery_id: UUID, seconds: float, detail: str, refused_since: datetime | None
+) -> None:
+    """To be sent again after so long. Whoever still sends it cannot settle it any more."""
+    again = {
+        "sending": False,
+        "attempts": DELIVERIES.c.attempts + 1,
+        "next_at": func.clock_timestamp() + timedelta(seconds=seconds),
+        "last_error": detail,
+        "refused_since": refused_since,
+        "done_at": None,
+        "failed_at": None,
+    }
+    connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(again))
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """due: could be sent now; waiting: those and the ones being sent or resting; oldest: when that was queued."""
+
+    due: int
+    waiting: int
+    oldest: datetime | None
+
+
+MEASURE = text("""
+    WITH waiting AS (
+        SELECT sending, next_at, created_at FROM deliveries
+        WHERE done_at IS NULL AND failed_at IS NULL ORDER BY next_at LIMIT :most)
+    SELECT count(*) FILTER (WHERE next_at <= clock_timestamp() AND NOT sending) AS due, count(*) AS waiting,
+           min(created_at) AS oldest
+    FROM waiting
+""")
+
+
+def measure(connection: Connection) -> Queue:
+    return Queue(**connection.execute(MEASURE, {"most": MOST_COUNTED}).one()._mapping)
+
+
+def undelivered(connection: Connection, limit: int) -> Sequence[Any]:
+    """FAILED and UNKNOWN, the latest first."""
+    query = (
+        select(
+            MESSAGES.c.id,
+            MESSAGES.c.delivery_state,
+            MESSAGES.c.delivery_at,
+            MESSAGES.c.automatic,
+            MESSAGES.c.delivery_detail,
+            TICKETS.c.protocol,
+        )
+        .join(TICKETS, TICKETS.c.id == MESSAGES.c.ticket_id, isouter=True)
+        .where(MESSAGES.c.delivery_state.in_(("FAILED", "UNKNOWN")))
+        .order_by(MESSAGES.c.delivery_at.desc())
+    )
+    return connection.execute(query.limit(limit)).all()
