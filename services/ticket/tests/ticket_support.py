@@ -9,6 +9,8 @@ from uuid import UUID
 
 from guiche.common.v1 import access_pb2, reference_pb2
 from guiche.ticket.v1 import (
+    service_type_service_pb2,
+    service_type_service_pb2_grpc,
     ticket_pb2,
     ticket_service_pb2,
     ticket_service_pb2_grpc,
@@ -47,6 +49,7 @@ class Company:
     carla: Attendant
     elisa: Attendant
     vera: Attendant
+    admin: Attendant
     stranger: Attendant
 
 
@@ -96,6 +99,7 @@ def found_company(connection: Connection) -> Company:
         carla=attendant("Carla Dias", [], [("SUPERVISOR", service)]),
         elisa=attendant("Elisa Melo", [], [("APPROVER", None)]),
         vera=attendant("Vera Luz", [], [("VIEWER", None)]),
+        admin=attendant("Admin", [], [("ADMINISTRATOR", None)]),
         stranger=attendant("Estranho", [other_level], of=other),
     )
 
@@ -123,6 +127,7 @@ class Calls:
         self.routing = routing
         self.stub = ticket_service_pb2_grpc.TicketServiceStub(gateway.channel)
         self.verbs = verb_service_pb2_grpc.VerbServiceStub(gateway.channel)
+        self.types = service_type_service_pb2_grpc.ServiceTypeServiceStub(gateway.channel)
         self.inner = ticket_service_pb2_grpc.TicketServiceStub(routing.channel)
 
     def open(self, company: Company, level: UUID, count: int = 1, **said: object) -> list[str]:
@@ -152,6 +157,11 @@ class Calls:
         messages = [appended(company, conversation_id, **said) for conversation_id in conversation_ids]
         request = ticket_service_pb2.AppendMessagesRequest(messages=messages)
         return list(self.routing.call(self.inner.AppendMessages, request).tickets)
+
+    def types_call(self, who: Attendant, rpc: str, **said: Any) -> Any:
+        """A call of ServiceTypeService, by its name: "CreateServiceType", …"""
+        request = getattr(service_type_service_pb2, f"{rpc}Request")(**said)
+        return self.gateway.call(getattr(self.types, rpc), request, who)
 
     def authorize(self, who: Attendant, ticket_id: str, action: str, **said: str) -> str:
         request = ticket_service_pb2.AuthorizeTicketRequest(

@@ -8,7 +8,7 @@ import grpc
 
 from servicekit.database import Database
 from servicekit.tokens import Keys
-from ticket.api import tickets, verbs
+from ticket.api import service_types, tickets, verbs
 
 Clock = Callable[[], datetime]
 
@@ -19,4 +19,5 @@ def servicers(
     return [
         tickets.add_to(tickets.TicketApi(database, keys, clock)),
         verbs.add_to(verbs.VerbApi(database, clock)),
+        service_types.add_to(service_types.ServiceTypeApi(database, keys)),
     ]

@@ -113,6 +113,20 @@ def viewer(connection: Connection, organization_id: UUID, attendant_id: UUID) ->
     )
 
 
+def in_charge(connection: Connection, attendant_id: UUID) -> tuple[bool, frozenset[UUID]]:
+    """Whether an attendant administers everything, and the departments they supervise."""
+    roles = connection.scalar(select(ATTENDANTS.c.roles).where(ATTENDANTS.c.id == attendant_id)) or []
+    whole = any(held["role"] in ("ADMINISTRATOR", "SUPERVISOR") and not held["department_id"] for held in roles)
+    supervised = {held["department_id"] for held in roles if held["role"] == "SUPERVISOR"}
+    return whole, frozenset(UUID(department_id) for department_id in supervised if department_id)
+
+
+def departments_of(connection: Connection, organization_id: UUID, ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the ids that are departments of the organization."""
+    mine = DEPARTMENTS.c.id.in_(set(ids)) & (DEPARTMENTS.c.organization_id == organization_id)
+    return set(connection.scalars(select(DEPARTMENTS.c.id).where(mine)))
+
+
 def names(connection: Connection, table: Table, ids: Iterable[UUID]) -> dict[UUID, str]:
     query = select(table.c.id, table.c.name).where(table.c.id.in_(set(ids)))
     return {row.id: row.name for row in connection.execute(query)}

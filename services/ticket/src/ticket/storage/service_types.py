@@ -66,7 +66,7 @@ def page(
         query = query.where(SERVICE_TYPES.c.active)
     if department_id is not None:
         everywhere = SERVICE_TYPES.c.department_ids == []
-        query = query.where(everywhere | SERVICE_TYPES.c.department_ids.any(department_id))
+        query = query.where(everywhere | SERVICE_TYPES.c.department_ids.contains([department_id]))
     return connection.execute(query.order_by(SERVICE_TYPES.c.name, SERVICE_TYPES.c.id).limit(limit)).all()
 
 
