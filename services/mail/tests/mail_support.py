@@ -1,6 +1,6 @@
 """Mails to send, and ways to break what they are sent to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from servicekit.ids import new_id
 
 # By which signed names are made and known.
 SECRET = b"secret of the tests"
+PROTOCOL = "20261121123456789"
 MAILBOX = "atendimento@demo.guiche"
 
 
@@ -21,6 +22,22 @@ def mail(number: object = 1, body: bytes = b"Bom dia", headers: bytes = b"") -> 
         b"From: Ana <ana@example.com>\r\nTo: " + MAILBOX.encode() + b"\r\nSubject: Pedido\r\n"
         b"Message-ID: <" + str(number).encode() + b"@example.com>\r\n" + headers + b"\r\n" + body + b"\r\n"
     )
+
+
+def letter(
+    own: str = "",
+    references: Sequence[str] = (),
+    in_reply_to: Sequence[str] = (),
+    sender: str = "ana@example.com",
+    subject: str = "Pedido",
+    headers: str = "",
+    body: str = "Bom dia",
+) -> bytes:
+    fields = [f"From: <{sender}>", f"Subject: {subject}"]
+    fields += [f"Message-ID: <{own}>"] if own else []
+    fields += ["References: " + " ".join(f"<{one}>" for one in references)] if references else []
+    fields += ["In-Reply-To: " + " ".join(f"<{one}>" for one in in_reply_to)] if in_reply_to else []
+    return "\r\n".join([*fields, *headers.splitlines(), "", body, ""]).encode()
 
 
 def add_account(database: Database, organization: UUID, address: str) -> Account:

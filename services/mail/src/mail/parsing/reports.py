@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator
 
+from mail.parsing.automatic import STATUS_KINDS
 from mail.parsing.headers import first, plain, scan, unfold, values
 from mail.parsing.identity import message_id_of
 from mail.parsing.model import Report
 from mail.parsing.structure import Part
 from mail.parsing.transfer import decoded
 
-_STATUS_KINDS = ("message/delivery-status", "message/global-delivery-status")
 _RETURNED_KINDS = (
     "message/rfc822",
     "text/rfc822-headers",
@@ -38,7 +38,7 @@ def report(raw: bytes, root: Part, subject: str, text: str) -> Report:
     parts = list(_parts(root))
     returned = [*_returned_ids(raw, parts), *_IN_TEXT.findall(text[:_WORDS_OF_TEXT])]
     ids = tuple(dict.fromkeys(filter(None, returned)))[:_RETURNED]
-    recipients = [fields for part in parts if part.kind in _STATUS_KINDS for fields in _recipients(raw, part)]
+    recipients = [fields for part in parts if part.kind in STATUS_KINDS for fields in _recipients(raw, part)]
     if not recipients:
         return Report("delayed" if _LATER.search(subject) else "", "", ids)
     action = next((action for action in _ACTIONS if any(_action(fields) == action for fields in recipients)), "")
