@@ -4,10 +4,12 @@ import json
 from typing import Any
 from uuid import uuid4
 
+import grpc
 import httpx
 import pytest
 
 from gateway.testing import World
+from servicekit.errors import Failure, Violation
 
 UUID = "0197b000-0000-7000-8000-000000000001"
 TICKET = f"/api/v1/tickets/{UUID}"
@@ -198,6 +200,30 @@ def test_reading_is_granted_for_reading_and_writing_for_writing(client: httpx.Cl
     assert client.post(f"{base}/messages/{UUID}:resend", headers=world.headers()).json()["direction"] == "OUT"
     grants = [call.caller.grant["action"] for call in world.calls if call.caller.grant]
     assert grants == ["GRANT_ACTION_READ_MESSAGES", "GRANT_ACTION_REPLY", "GRANT_ACTION_REPLY"]
+
+
+class Unfit(Failure):
+    code = grpc.StatusCode.INVALID_ARGUMENT
+    reason = "INVALID_REQUEST"
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "method", "above"),
+    [
+        (f"PUT {TICKET}/serviceType", {"serviceTypeId": UUID}, "SetServiceType", ""),
+        (f"POST {TICKET}:conclude", {"classification": {"serviceTypeId": UUID}}, "ConcludeTicket", "/classification"),
+        (f"POST {TICKET}:reply", {"thenStatus": "CLOSED"}, "ReplyTicket", "/classification"),
+    ],
+)
+def test_what_is_wrong_with_a_classification_is_told_where_it_stands_in_this_body(
+    client: httpx.Client, world: World, target: str, body: Any, method: str, above: str
+) -> None:
+    world.tickets[UUID] = world.add_ticket()
+    fields = ("classification.service_type_id", f"classification.data[{UUID}]")
+    world.failures[method] = Unfit("No.", violations=[Violation(field, "NUMBER", "No number.") for field in fields])
+    verb, path = target.split()
+    answer = client.request(verb, path, headers=world.headers(), json=body)
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"{above}/serviceTypeId", f"{above}/data/{UUID}"]
 
 
 def test_if_match_of_a_service_type_reaches_the_service(client: httpx.Client, world: World) -> None:

@@ -51,7 +51,7 @@ def start(data: Path) -> int:
     if not told:
         print(log.read_text().strip() or "It said nothing.", f"Guichê did not come up; see {log}", sep="\n")
         return 1
-    banner.show(told["port"], told["smtpPort"], data / "logs", stop="make down")
+    banner.show(told["port"], told["smtpPort"], data / "logs", told["outbox"], stop="make down")
     print("  Processes, with the ports of their /metrics, /livez and /readyz:")
     for name, process in told["processes"].items():
         print(f"    {name:<18} http://127.0.0.1:{process['watch']}")

@@ -28,6 +28,8 @@ def environment(data: Path, server: Postgres, addresses: dict[str, str], rabbitm
         "GUICHE_KEYS": str(data / "keys"),
         "GUICHE_RABBITMQ_URL": rabbitmq_url,
         "GUICHE_MAIL_FILES_URL": files.as_uri(),
+        # Where mails go as long as GUICHE_SMTP_RELAY names no server.
+        "GUICHE_MAIL_OUTBOX": str(data / "outbox"),
         "GUICHE_WEB_DIST": str(WEB_DIST),
         "GUICHE_HOST": "127.0.0.1",
         **PORTS,

@@ -18,7 +18,7 @@ import routing.config
 import routing.main
 import ticket.config
 import ticket.main
-from all_in_one import banner
+from all_in_one import banner, outbox
 from all_in_one.demo import filling
 from all_in_one.environment import OWNERS, environment, migrate_all, taken
 from gateway.serving import uvicorn_server
@@ -64,7 +64,7 @@ def services() -> list[Service]:
 def serve(settings: Settings, stop: threading.Event, data: Path) -> list[BaseException]:
     built = services()
     edge = gateway.config.Settings()
-    app = gateway.main.build(edge)
+    app = gateway.main.build(edge, outbox.pages_where_needed(mail.config.MailSettings()))
     databases = {service.name: service.database for service in built}
 
     def tap(envelope: Envelope) -> None:
@@ -117,7 +117,7 @@ def greeter(databases: dict[str, Database], port: int, data: Path) -> Loop:
             pass
         if not stop.is_set():
             filling.fill(databases["routing"], databases["mail"], f"http://127.0.0.1:{port}", smtp_port)
-            banner.show(port, smtp_port, data / "guiche.log")
+            banner.show(port, smtp_port, data / "guiche.log", outbox.shown())
             stop.wait()
             banner.stopping()
 

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from all_in_one import outbox
 from all_in_one.demo import filling
 from all_in_one.environment import OWNERS, environment, free_ports, migrate_all, taken
 from localservers.postgres import Postgres, postgres
@@ -30,6 +31,7 @@ PROCESSES = (
     ("mail", "worker"),
     ("mail", "receiver"),
     ("mail", "ingest"),
+    ("mail", "send"),
     ("mail", "scheduler"),
     ("gateway", ""),
 )
@@ -135,7 +137,9 @@ def child(data: Path, number: int) -> Child:
     logs.mkdir(exist_ok=True)
     watch = int(os.environ.get("GUICHE_FIRST_WATCH_PORT", FIRST_WATCH_PORT)) + number
     own = {**os.environ, "GUICHE_WATCH_PORT": str(watch)}
-    return Child(name, [sys.executable, "-m", service, *([process] if process else [])], own, logs / f"{name}.log")
+    # Where no relay takes the mails, the gateway shows them.
+    module = "all_in_one.gateway" if service == "gateway" and outbox.shown() else service
+    return Child(name, [sys.executable, "-m", module, *([process] if process else [])], own, logs / f"{name}.log")
 
 
 def announce(data: Path, children: list[Child], stop: threading.Event) -> None:
@@ -149,6 +153,7 @@ def announce(data: Path, children: list[Child], stop: threading.Event) -> None:
         "pid": os.getpid(),
         "port": port,
         "smtpPort": smtp_port,
+        "outbox": outbox.shown(),
         "processes": {
             each.name: {"pid": each.process.pid, "watch": int(each.environment["GUICHE_WATCH_PORT"])}
             for each in children

@@ -53,6 +53,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "SEEN_UP_TO_STALE": (409, "Something has arrived since"),
     "SERVICE_TYPE_DATA_MISSING": (409, "Mandatory data is missing"),
     "SERVICE_TYPE_NOT_USABLE": (409, "The service type cannot be used here"),
+    "MESSAGE_ALREADY_RELEASED": (409, "The message was sent before"),
     "NO_RECIPIENT": (409, "There is nobody to answer"),
     "DELIVERY_NOT_ENDED": (409, "The message has not come to an end yet"),
     "CREDENTIALS_REJECTED": (401, "Wrong user name or password"),
@@ -180,9 +181,19 @@ def members_of(metadata: Mapping[str, str]) -> dict[str, Any]:
 def error_of(failure: Failure, violation: Violation, places: Mapping[str, str]) -> dict[str, str]:
     if isinstance(failure, BadInput):
         return {"pointer": violation.field, "code": violation.rule, "detail": violation.description}
-    first = re.split(r"[.\[]", violation.field, maxsplit=1)[0]
-    pointer = places.get(first) or json_pointer(violation.field)
-    return {"pointer": pointer, "code": upper_snake(violation.rule), "detail": violation.description}
+    return {
+        "pointer": pointer_of(violation.field, places),
+        "code": upper_snake(violation.rule),
+        "detail": violation.description,
+    }
+
+
+def pointer_of(path: str, places: Mapping[str, str]) -> str:
+    """A place "" is the body itself: what a service names within such a field stands at the body's top."""
+    first, *rest = re.split(r"(?=[.\[])", path, maxsplit=1)
+    if first not in places:
+        return json_pointer(path)
+    return places[first] or json_pointer("".join(rest))
 
 
 def json_pointer(path: str) -> str:

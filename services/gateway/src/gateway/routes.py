@@ -96,6 +96,9 @@ def read_request(route: Route, variables: dict[str, str]) -> tuple[Message, dict
     else:
         read_query(query, message, route.fields())
     places = {} if route.body else {field.name: f"?{field.json_name}" for field in route.fields()}
+    if route.takes("service_type_id") and not route.takes("classification"):
+        # Such a body is itself what other routes have in that field.
+        places["classification"] = ""
     places |= read_headers(route, message)
     for name, value in variables.items():
         setattr(message, name, value)

@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import uvicorn
@@ -13,6 +13,7 @@ from granian.constants import HTTPModes, Interfaces
 from gateway.config import Settings
 from gateway.edge import Edge
 from gateway.main import App, build
+from gateway.pages import View
 from servicekit import telemetry, watch
 
 # Seconds that requests under way have when the process ends.
@@ -23,11 +24,11 @@ PARENT_SECONDS = 0.5
 MAX_CONNECTIONS = 20_000
 
 
-def serve_granian() -> None:
+def serve_granian(target: str = "gateway.serving:application") -> None:
     """Until a signal. One worker: a process has one hub, one port for its metrics, and is multiplied from outside."""
     settings = Settings()
     Granian(
-        "gateway.serving:application",
+        target,
         factory=True,
         address=settings.host,
         port=settings.port,
@@ -40,12 +41,12 @@ def serve_granian() -> None:
     ).serve()
 
 
-def application() -> Edge:
-    """Called by granian in the process that serves."""
+def application(extra: Mapping[str, View] | None = None) -> Edge:
+    """Called by granian in the process that serves. extra: as of gateway.main.build."""
     settings = Settings()
     telemetry.start("gateway", settings.otlp_endpoint, settings.log_level)
     threading.Thread(target=end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
-    return build(settings, beside=[watching(settings)]).asgi
+    return build(settings, extra, [watching(settings)]).asgi
 
 
 def end_with(parent: int) -> None:

@@ -25,6 +25,7 @@ class Letter:
 
 
 SERVICE = "atendimento@demo.guiche"
+CONTACT = "contato@demo.guiche"
 TECHNICAL = "suporte@demo.guiche"
 FINANCE = "financeiro@demo.guiche"
 
