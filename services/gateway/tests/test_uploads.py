@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from gateway.testing import World, serving, settings_for
+from servicekit import telemetry
 from servicekit.testing import eventually
 
 MEBIBYTE = 1024 * 1024
@@ -41,6 +43,18 @@ def test_a_file_is_stored_with_its_name_and_type(client: httpx.Client, world: Wo
     assert answer.headers["Cache-Control"] == "no-store"
     assert world.attachments[stored["id"]][1] == content
     assert world.uploaded_for[stored["id"]] == (attendant, ticket.id)
+
+
+def test_every_request_on_a_connection_has_a_trace_of_its_own(
+    client: httpx.Client, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes up reading a long body within the request's own context, and the next one comes from there."""
+    monkeypatch.setattr(telemetry, "TRACER", TracerProvider().get_tracer("test"))
+    headers = world.headers() | {"X-File-Name": "a"}
+    for _ in range(2):
+        client.post(path_of(world), headers=headers, content=bytes(2 * MEBIBYTE))
+    traces = {client.get("/api/v1/tickets/x", headers=headers).json()["traceId"] for _ in range(3)}
+    assert len(traces) == 3
 
 
 def test_an_empty_file_is_a_file(client: httpx.Client, world: World) -> None:

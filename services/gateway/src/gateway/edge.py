@@ -8,6 +8,7 @@ from typing import Any
 
 from a2wsgi import WSGIMiddleware
 from flask import Flask
+from opentelemetry.context import Context, attach
 from opentelemetry.trace import Span, SpanKind
 from prometheus_client import Histogram
 
@@ -66,6 +67,8 @@ class Edge:
 
     async def watched(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request with its span, its metric and its line in the log; a Failure becomes a problem."""
+        # On a connection that is kept, the server may call in the context of the request before, whose trace is over.
+        attach(Context())
         record = Record(scope["method"] if scope["method"] in METHODS else "other")
         scope = {**scope, RECORD: record, "headers": clean(scope["headers"])}
         began = time.perf_counter()
