@@ -40,6 +40,8 @@ class CustomerServer:
     # The answer to a mail waits for it.
     answering: threading.Event = field(default_factory=threading.Event)
     got: list[Envelope] = field(default_factory=list)
+    # What came, whatever was answered.
+    offered: list[bytes] = field(default_factory=list)
     connections: int = 0
 
     def __post_init__(self) -> None:
@@ -63,6 +65,7 @@ class CustomerServer:
         return answer or "250 ok"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope):
+        self.offered.append(envelope.content)
         answer = self.data()
         if answer is None:
             self.got.append(envelope)
@@ -78,12 +81,16 @@ class CustomerServer:
 
 
 class Relay(Controller):
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
     def factory(self) -> SMTP:
         return SMTP(self.handler, timeout=60, data_size_limit=64 * 1024 * 1024, **self.SMTP_kwargs)
 
 
 def parsed(raw: bytes) -> EmailMessage:
-    return message_from_bytes(raw, policy=policy.default)
+    return message_from_bytes(raw.replace(b"\r\n", b"\n"), policy=policy.default)
 
 
 def said(

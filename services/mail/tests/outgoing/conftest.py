@@ -105,9 +105,13 @@ def api(database, files, keys_of, settings, who) -> Iterator[SimpleNamespace]:
 
         return ask
 
-    def prepare(ticket: Opened, **said: object) -> UUID:
-        asked = {"request_id": str(uuid4()), "text": "Já verifiquei."} | said
-        return UUID(call("PrepareReply", message_service_pb2.PrepareReplyRequest)(ticket, **asked).message_id)
+    def prepare_with(claims: dict[str, object]) -> Callable[..., UUID]:
+        def prepare(ticket: Opened, **said: object) -> UUID:
+            asked = {"request_id": str(uuid4()), "text": "Já verifiquei."} | said
+            ask = call("PrepareReply", message_service_pb2.PrepareReplyRequest)
+            return UUID(ask(ticket, claims=claims, **asked).message_id)
+
+        return prepare
 
     def upload(
         ticket: Opened,
@@ -128,7 +132,8 @@ def api(database, files, keys_of, settings, who) -> Iterator[SimpleNamespace]:
         return b"".join(part.chunk for part in peer.stream(stub.DownloadAttachment, request, who, allowed))
 
     yield SimpleNamespace(
-        prepare=prepare,
+        prepare=prepare_with({}),
+        prepare_with=prepare_with,
         upload=upload,
         download=download,
         options=call("GetReplyOptions", message_service_pb2.GetReplyOptionsRequest),

@@ -29,7 +29,7 @@ def test_every_header_of_an_acknowledgement_is_such_that_people_read_it_and_mach
     [row] = [row for row in rows(MESSAGES) if row.direction == "OUT"]
     token = signing.token(secret, row.id)
     # The null sender: whatever cannot deliver it, does not tell anybody.
-    assert (envelope.mail_from, envelope.rcpt_tos) == ("", ["ana@example.com"])
+    assert (envelope.mail_from, envelope.rcpt_tos) == ("<>", ["ana@example.com"])
     assert mail["From"] == "Atendimento <atendimento@demo.guiche>"
     assert mail["To"] == "Ana Conceição <ana@example.com>"
     assert mail["Reply-To"] == f"atendimento+{token}@demo.guiche"
@@ -169,4 +169,4 @@ def test_the_messages_of_a_ticket_are_those_it_names(arrived, account, tell, dat
     tell(later.appended(second.id))
     with database.transaction() as connection:
         found = connection.execute(select(MESSAGES.c.id, MESSAGES.c.ticket_id).where(MESSAGES.c.direction == "IN"))
-        assert dict(found.tuples().all()) == {first.id: ticket.id, second.id: ticket.id}
+        assert {row.id: row.ticket_id for row in found} == {first.id: ticket.id, second.id: ticket.id}
