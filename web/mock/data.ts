@@ -12,10 +12,10 @@ import type {
 import { LOGO_PNG, mailBody } from "./mails.ts";
 
 /** Invented customers and mails for looking at the pages and for tests. Nothing here is shipped. */
-const uuid = (kind: number, number: number): string =>
+export const uuid = (kind: number, number: number): string =>
   `0198a000-000${kind}-7000-8000-${String(number).padStart(12, "0")}`;
 
-const reference = (kind: number, number: number, name: string): Reference => ({ id: uuid(kind, number), name });
+export const reference = (kind: number, number: number, name: string): Reference => ({ id: uuid(kind, number), name });
 
 export const DEPARTMENTS = {
   atendimento: reference(1, 1, "Atendimento"),
@@ -174,7 +174,11 @@ export interface Seed {
   subject?: string;
   snippet?: string;
   html?: string;
+  /** Goes on after the first message; see conversation.ts. */
+  conversation?: boolean;
 }
+
+const inDays = (days: number, now: number): string => new Date(now + days * 86_400_000).toISOString();
 
 const HELD: TicketStatus[] = ["STARTED", "PENDING", "ANSWERED", "APPROVAL", "RESOLVED"];
 
@@ -205,6 +209,12 @@ export function makeTicket(seed: Seed, now = Date.now()): StoredTicket {
     lastActivityAt: openedAt.toISOString(),
     interactions: status === "CREATED" ? 0 : (number * 7) % 13,
     allowedVerbs: [],
+    awaiting: status === "PENDING" ? { customer: true, until: number % 2 ? null : inDays(3, now) } : null,
+    newMessage: status === "STARTED" && number % 3 === 1,
+    serviceType: null,
+    serviceTypeData: [],
+    links: [],
+    lastMessageId: uuid(9, number),
   };
   return { ticket, level: levelKey, messages: [makeMessage(ticket, seed)], history: makeHistory(ticket) };
 }
@@ -227,6 +237,16 @@ export function attachments(number: number): Attachment[] {
   ].slice(0, number % 3 === 2 ? 1 : 4);
 }
 
+/** What only messages of ours, or of machines, have. */
+export const INCOMING = {
+  delivery: null,
+  author: null,
+  joinedBy: "UNSPECIFIED",
+  automatic: "UNSPECIFIED",
+  newText: "",
+  bcc: [],
+} satisfies Partial<Message>;
+
 function makeMessage(ticket: Ticket, seed: Seed): Message {
   const name = ticket.publisher?.name ?? "";
   const address = `${name.split(" ")[0]?.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase() ?? "cliente"}@exemplo.com.br`;
@@ -244,6 +264,7 @@ function makeMessage(ticket: Ticket, seed: Seed): Message {
     receivedAt: ticket.occurredAt,
     date: new Date(Date.parse(ticket.occurredAt ?? "") - 130_000).toISOString(),
     warnings: seed.number % 5 === 1 ? ["RECIPIENTS_TRUNCATED", "UNKNOWN_CHARSET"] : [],
+    ...INCOMING,
   };
 }
 
@@ -255,6 +276,7 @@ function makeHistory(ticket: Ticket): Interaction[] {
       counted: false,
       at: ticket.openedAt,
       actor: ticket.openedBy,
+      messageId: ticket.lastMessageId,
       changes: [
         { field: "status", before: null, after: { code: "OPEN", name: "" } },
         {
@@ -279,6 +301,7 @@ export function startedEntry(holder: Reference, at: string): Interaction {
     counted: true,
     at,
     actor: { kind: "ATTENDANT", id: holder.id, name: holder.name },
+    messageId: "",
     changes: [
       { field: "status", before: { code: "OPEN", name: "" }, after: { code: "STARTED", name: "" } },
       { field: "holder", before: null, after: { code: holder.id, name: holder.name } },

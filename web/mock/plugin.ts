@@ -11,6 +11,8 @@ const FRAME_POLICY =
   "default-src 'none'; img-src data: https: http:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
 export const HOSTILE_TICKET = 900;
+/** Held by Ana, with a long conversation. */
+export const CONVERSATION_TICKET = 901;
 
 function demoSeeds(): Seed[] {
   const seeds: Seed[] = Array.from({ length: 140 }, (_, index) => ({
@@ -26,6 +28,14 @@ function demoSeeds(): Seed[] {
       status: "OPEN",
       subject: "Conteúdo hostil",
       html: HOSTILE,
+    },
+    {
+      number: CONVERSATION_TICKET,
+      minutesAgo: 1_700,
+      level: "n1",
+      status: "STARTED",
+      holder: "ana",
+      conversation: true,
     },
   ];
 }
@@ -45,6 +55,14 @@ export function mockServer(): Plugin {
     } else if (path.startsWith("/mock/start/")) {
       world.startAs("bruno", path.slice("/mock/start/".length));
       response.end();
+    } else if (path.startsWith("/mock/receive/")) {
+      response.end(world.receive(path.slice("/mock/receive/".length), "Esqueci de dizer: é urgente, viajo amanhã."));
+    } else if (path.startsWith("/mock/delivered/")) {
+      const [ticketId = "", messageId = ""] = path.slice("/mock/delivered/".length).split("/");
+      world.deliver(ticketId, messageId, { state: "SENT" });
+      response.end();
+    } else if (path === "/mock/sent") {
+      response.end(JSON.stringify(world.sent));
     } else if (path === "/mock/expire") {
       world.expireAccess();
       response.end();

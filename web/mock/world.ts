@@ -1,4 +1,15 @@
-import type { Counts, Problem, StatusCount, Ticket, TicketEvent, TicketStatus } from "../src/api/types";
+import type {
+  Counts,
+  Delivery,
+  Interaction,
+  Problem,
+  StatusCount,
+  Ticket,
+  TicketEvent,
+  TicketStatus,
+} from "../src/api/types";
+import { act, allowedVerbs, replyOptions, resend, uploadFile } from "./acts.ts";
+import { continueConversation, entry, incoming } from "./conversation.ts";
 import {
   ATTENDANTS,
   levelsOf,
@@ -11,6 +22,7 @@ import {
   type Username,
 } from "./data.ts";
 import { LOGO_PNG } from "./mails.ts";
+import { SERVICE_TYPES } from "./service-types.ts";
 
 /** What a browser's cookie jar holds of one session. */
 export interface Jar {
@@ -27,6 +39,8 @@ const PAGE = 50;
 export class World {
   readonly tickets = new Map<string, StoredTicket>();
   readonly requests: string[] = [];
+  /** Bodies of the replies that were accepted. */
+  readonly sent: object[] = [];
   private readonly listeners = new Map<Listener, Username>();
   private readonly access = new Map<string, Username>();
   private readonly refresh = new Map<string, Username>();
@@ -39,6 +53,7 @@ export class World {
 
   add(seed: Seed): StoredTicket {
     const stored = makeTicket(seed);
+    if (seed.conversation) continueConversation(stored, seed.number);
     this.tickets.set(stored.ticket.id, stored);
     return stored;
   }
@@ -51,23 +66,48 @@ export class World {
   }
 
   startAs(username: Username, ticketId: string): void {
+    const holder = ATTENDANTS[username];
+    const part = { status: "STARTED", holder, released: false } as const;
+    this.change(this.one(ticketId), "started", part, startedEntry(holder, new Date().toISOString()));
+  }
+
+  one(ticketId: string): StoredTicket {
     const stored = this.tickets.get(ticketId);
     if (!stored) throw new Error(`no ticket ${ticketId}`);
+    return stored;
+  }
+
+  /** Whatever happens to a ticket: it is another one afterwards, and everybody concerned is told. */
+  change(stored: StoredTicket, verb: TicketEvent["verb"], part: Partial<Ticket>, note?: Interaction): void {
     const before = this.audience(stored);
-    const at = new Date().toISOString();
-    const { ticket } = stored;
-    const etag = `${ticket.etag}+`;
-    stored.ticket = {
-      ...ticket,
-      status: "STARTED",
-      holder: ATTENDANTS[username],
-      released: false,
-      etag,
-      interactions: ticket.interactions + 1,
-      lastActivityAt: at,
-    };
-    stored.history.push(startedEntry(ATTENDANTS[username], at));
-    this.tell("started", stored, before);
+    const { etag, interactions } = stored.ticket;
+    const lastActivityAt = new Date().toISOString();
+    stored.ticket = { ...stored.ticket, ...part, etag: `${etag}+`, interactions: interactions + 1, lastActivityAt };
+    if (note) stored.history.push(note);
+    this.tell(verb, stored, before);
+  }
+
+  /** The customer writes again. */
+  receive(ticketId: string, text: string): string {
+    const stored = this.one(ticketId);
+    const message = incoming(stored, { text, at: new Date().toISOString() });
+    stored.messages.push(message);
+    const awaited = ["PENDING", "RESOLVED"].includes(stored.ticket.status);
+    const part: Partial<Ticket> = awaited ? { status: "ANSWERED", awaiting: null } : { newMessage: true };
+    const note = entry("MESSAGE_RECEIVED", message.receivedAt ?? "", stored.ticket.openedBy, [], message.id);
+    this.change(stored, "messageAppended", { ...part, lastMessageId: message.id }, note);
+    return message.id;
+  }
+
+  /** A message on its way comes to another state. */
+  deliver(ticketId: string, messageId: string, delivery: Partial<Delivery>): void {
+    const stored = this.one(ticketId);
+    stored.messages = stored.messages.map((message) =>
+      message.id === messageId && message.delivery
+        ? { ...message, delivery: { ...message.delivery, at: new Date().toISOString(), ...delivery } }
+        : message,
+    );
+    this.tell("deliveryChanged", stored, this.audience(stored));
   }
 
   listen(username: Username, listener: Listener): () => void {
@@ -103,13 +143,12 @@ export class World {
   }
 
   private visible(username: Username, { ticket, level }: StoredTicket): boolean {
-    if (ticket.status === "CLOSED" || !levelsOf(username).includes(level)) return false;
+    if (!levelsOf(username).includes(level)) return false;
     return username === "carla" || !ticket.holder || ticket.released || ticket.holder.id === ATTENDANTS[username].id;
   }
 
-  private shown(username: Username, { ticket }: StoredTicket): Ticket {
-    const mayStart = username !== "carla" && (!ticket.holder || ticket.released) && ticket.status !== "RESOLVED";
-    return { ...ticket, allowedVerbs: mayStart ? ["start"] : [] };
+  shown(username: Username, { ticket }: StoredTicket): Ticket {
+    return { ...ticket, allowedVerbs: allowedVerbs(ticket, ATTENDANTS[username], username === "carla") };
   }
 
   async handle(request: Request, jar: Jar): Promise<Response> {
@@ -129,6 +168,7 @@ export class World {
     const username = this.signedIn(jar);
     if (!username) return problem(401, "UNAUTHENTICATED");
     if (route === "/me") return Response.json(meOf(username));
+    if (route === "/serviceTypes") return Response.json({ serviceTypes: SERVICE_TYPES, nextPageToken: "" });
     if (route === "/tickets") return this.list(username, searchParams);
     if (route === "/tickets:counts") return Response.json(this.counts(username));
     return this.ticketRoute(username, route, request);
@@ -165,7 +205,7 @@ export class World {
       .getAll("status")
       .flatMap((status) => (status === "CREATED_OR_OPEN" ? ["CREATED", "OPEN"] : [status]));
     const rows = [...this.tickets.values()]
-      .filter((stored) => this.visible(username, stored))
+      .filter((stored) => stored.ticket.status !== "CLOSED" && this.visible(username, stored))
       .map((stored) => this.shown(username, stored))
       .filter((ticket) => wanted.length === 0 || wanted.includes(ticket.status))
       .filter((ticket) => !query.get("departmentId") || ticket.department?.id === query.get("departmentId"))
@@ -180,7 +220,7 @@ export class World {
 
   private counts(username: Username): Counts {
     const seen = [...this.tickets.values()]
-      .filter((stored) => this.visible(username, stored))
+      .filter((stored) => stored.ticket.status !== "CLOSED" && this.visible(username, stored))
       .map(({ ticket }) => ticket);
     const departments = new Map(levelsOf(username).map((key) => [LEVELS[key].department.id, LEVELS[key].department]));
     return {
@@ -204,27 +244,20 @@ export class World {
     };
   }
 
-  private ticketRoute(username: Username, route: string, request: Request): Response {
+  private async ticketRoute(username: Username, route: string, request: Request): Promise<Response> {
     const [, id = "", rest = ""] = /^\/tickets\/([^/:]+)(.*)$/.exec(route) ?? [];
     const stored = this.tickets.get(id);
-    if (rest === ":start" && stored) return this.start(username, stored, request);
-    if (!stored || !this.visible(username, stored)) return problem(404, "TICKET_NOT_FOUND");
+    // Who comes too late is told who was first, also where the ticket has left their sight by that.
+    if (!stored || (rest !== ":start" && !this.visible(username, stored))) return problem(404, "TICKET_NOT_FOUND");
     if (rest === "") return Response.json(this.shown(username, stored));
     if (rest === "/interactions") return Response.json({ interactions: stored.history, nextPageToken: "" });
     if (rest === "/messages") return Response.json({ messages: stored.messages, nextPageToken: "" });
+    if (rest === "/replyOptions") return replyOptions(stored);
+    if (rest === "/attachments") return uploadFile(request);
     if (rest.startsWith("/attachments/")) return new Response(LOGO_PNG, { headers: { "Content-Type": "image/png" } });
-    return problem(404, "NOT_FOUND");
-  }
-
-  private start(username: Username, stored: StoredTicket, request: Request): Response {
-    const { ticket } = stored;
-    if (ticket.holder && !ticket.released)
-      return problem(409, "TICKET_ALREADY_STARTED", { holder: ticket.holder.name });
-    if (!this.visible(username, stored)) return problem(404, "TICKET_NOT_FOUND");
-    const wanted = request.headers.get("If-Match");
-    if (wanted && wanted !== `"${ticket.etag}"`) return problem(412, "STALE");
-    this.startAs(username, ticket.id);
-    return Response.json(this.shown(username, stored));
+    const resent = /^\/messages\/([^:]+):resend$/.exec(rest)?.[1];
+    if (resent) return resend(this, stored, resent);
+    return (await act(this, username, stored, rest, request)) ?? problem(404, "NOT_FOUND");
   }
 }
 

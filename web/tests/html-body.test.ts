@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Attachment } from "@/api/types";
-import { frameDocument, inlineImage, prepareHtml } from "@/ticket/html-body";
+import { frameDocument, inlineImage, prepareHtml } from "@/ticket/timeline/html-body";
 import { HOSTILE } from "../mock/mails";
 
 const NONE = new Map<string, string>();

@@ -2,7 +2,7 @@ import { render, screen } from "@testing-library/react";
 import { expect, test } from "vitest";
 import { makeTicket } from "../mock/data";
 import { HOSTILE } from "../mock/mails";
-import { linked } from "@/ticket/plain-text";
+import { linked } from "@/ticket/timeline/plain-text";
 import { openApp } from "./app";
 
 test("a message with HTML stands in a frame that may run nothing", async () => {

@@ -1,6 +1,6 @@
 import { type InfiniteData, type QueryClient, useQueryClient } from "@tanstack/react-query";
 import { createContext, type ReactNode, useContext, useEffect, useState } from "react";
-import type { TicketPage } from "@/api/types";
+import type { TicketEvent, TicketPage } from "@/api/types";
 import { ticketKeys } from "@/queue/keys";
 import { coalesced } from "./coalesce";
 import { openPush, type PushMessage } from "./stream";
@@ -64,7 +64,7 @@ export function applier(queryClient: QueryClient): (message: PushMessage) => voi
   return (message) => {
     switch (message.type) {
       case "ticket":
-        if (!message.event.visible) dropFromLists(queryClient, message.event.ticketId);
+        if (!message.event.visible) leave(queryClient, message.event);
         changed.add(message.event.ticketId);
         refetchTickets();
         break;
@@ -85,6 +85,12 @@ export function applier(queryClient: QueryClient): (message: PushMessage) => voi
         break;
     }
   };
+}
+
+/** It is gone from my lists, and a page that shows it can tell why. */
+function leave(queryClient: QueryClient, { ticketId, verb }: TicketEvent): void {
+  queryClient.setQueryData(ticketKeys.left(ticketId), verb);
+  dropFromLists(queryClient, ticketId);
 }
 
 /** What left my view must not stand there while the refetch is under way. */

@@ -1,13 +1,16 @@
 import { ActionIcon, CopyButton, Tooltip } from "@mantine/core";
-import { IconCheck, IconChevronDown, IconCopy } from "@tabler/icons-react";
+import { IconArrowBackUp, IconArrowForwardUp, IconCheck, IconChevronDown, IconCopy } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { Actor, Ticket } from "@/api/types";
+import { Link } from "react-router";
+import type { Actor, Awaiting, Ticket, TicketLink } from "@/api/types";
 import { useMe } from "@/session/session";
-import { Initials, PriorityMark, StatusBadge } from "@/ui/badges";
-import { absoluteTime, fullTime } from "@/ui/format";
-import { ElapsedTime } from "@/ui/time";
+import { Initials, PriorityMark } from "@/ui/badges";
+import { absoluteTime, fullTime, timeLeft } from "@/ui/format";
+import { ElapsedTime, useNow } from "@/ui/time";
+import { ServiceTypeFacts } from "./service-type-facts";
 import styles from "./ticket.module.css";
+import { PriorityMenu, StatusMenu } from "./verbs/badge-menus";
 
 /** The ticket's facts; beside the message, or folded above it where there is no room. */
 export function FactsPanel({ ticket, narrow = false }: { ticket: Ticket; narrow?: boolean }) {
@@ -63,7 +66,7 @@ function Facts({ ticket }: { ticket: Ticket }) {
         <Holder ticket={ticket} />
       </Fact>
       <Fact name={t("ticket.priority")}>
-        <PriorityMark priority={ticket.priority} />
+        <PriorityMenu ticket={ticket} />
       </Fact>
       <Fact name={t("ticket.opened")}>
         <Moment at={ticket.openedAt} />
@@ -73,13 +76,26 @@ function Facts({ ticket }: { ticket: Ticket }) {
         <ElapsedTime since={ticket.openedAt} />
       </Fact>
       <Fact name={t("ticket.status")}>
-        <StatusBadge status={ticket.status} testId="ticket-status" />
+        <StatusMenu ticket={ticket} testId="ticket-status" />
       </Fact>
+      {ticket.awaiting && (
+        <Fact name={t("fact.awaiting")}>
+          <AwaitingFact awaiting={ticket.awaiting} />
+        </Fact>
+      )}
+      <ServiceTypeFacts ticket={ticket} />
+      {ticket.links.length > 0 && (
+        <Fact name={t("fact.links")}>
+          {ticket.links.map((link) => (
+            <LinkedTicket key={link.ticketId} link={link} />
+          ))}
+        </Fact>
+      )}
     </dl>
   );
 }
 
-function Fact({ name, children }: { name: string; children: ReactNode }) {
+export function Fact({ name, children }: { name: string; children: ReactNode }) {
   return (
     <div className={styles.fact}>
       <dt>{name}</dt>
@@ -142,7 +158,42 @@ function Holder({ ticket }: { ticket: Ticket }) {
   return (
     <span className={styles.person}>
       <Initials name={holder.name} me={holder.id === myId} />
-      <span data-testid="ticket-holder">{holder.name}</span>
+      <span>
+        <span data-testid="ticket-holder">{holder.name}</span>
+        {ticket.released && <small data-testid="ticket-released">{t("fact.released")}</small>}
+      </span>
     </span>
+  );
+}
+
+/** What is awaited, until when, and how long that still is. */
+function AwaitingFact({ awaiting }: { awaiting: Awaiting }) {
+  const { t, i18n } = useTranslation();
+  const now = useNow();
+  const { until } = awaiting;
+  return (
+    <span data-testid="ticket-awaiting">
+      {awaiting.customer ? t("fact.awaitingCustomer") : t("none")}
+      {until === null ? (
+        <small>{t("fact.noEnd")}</small>
+      ) : (
+        <small title={fullTime(until, i18n.language)}>
+          {t("fact.awaitingUntil", { time: absoluteTime(until, i18n.language) })} ·{" "}
+          {Date.parse(until) > now ? timeLeft(until, now, i18n.language) : t("fact.overdue")}
+        </small>
+      )}
+    </span>
+  );
+}
+
+function LinkedTicket({ link }: { link: TicketLink }) {
+  const { t } = useTranslation();
+  const next = link.kind === "NEXT";
+  const Icon = next ? IconArrowForwardUp : IconArrowBackUp;
+  return (
+    <Link className={styles.linked} to={`/tickets/${link.ticketId}`} data-testid={`link-${link.kind}`}>
+      <Icon size={16} stroke={1.8} aria-hidden />
+      {t(next ? "fact.NEXT" : "fact.PREVIOUS", { protocol: link.protocol })}
+    </Link>
   );
 }

@@ -1,8 +1,12 @@
-import { type InfiniteData, useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { type InfiniteData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useEffect } from "react";
 import { api } from "@/api/client";
 import { answerOf } from "@/api/problem";
-import type { Interaction, Message, Ticket } from "@/api/types";
+import type { Interaction, Message, ReplyOptions, ServiceType, Ticket } from "@/api/types";
 import { ticketKeys } from "@/queue/keys";
+
+/** The most a page of messages may hold; history pages hold at least as much. */
+const PAGE_SIZE = 50;
 
 export function useTicket(ticketId: string) {
   return useQuery({
@@ -18,12 +22,28 @@ interface Page {
 
 const nextToken = (page: Page): string | undefined => page.nextPageToken || undefined;
 
-function pageQuery(pageParam: string): { pageToken?: string } {
-  return pageParam ? { pageToken: pageParam } : {};
+function pageQuery(pageParam: string): { pageSize: number; pageToken?: string } {
+  return { pageSize: PAGE_SIZE, ...(pageParam && { pageToken: pageParam }) };
+}
+
+interface Paged {
+  hasNextPage: boolean;
+  isFetching: boolean;
+  isFetchNextPageError: boolean;
+  fetchNextPage: () => Promise<unknown>;
+}
+
+/** The newest, which matters most, comes last: so all pages are read, one after the other. */
+function useWhole<Query extends Paged>(query: Query): Query {
+  const { hasNextPage, isFetching, isFetchNextPageError, fetchNextPage } = query;
+  useEffect(() => {
+    if (hasNextPage && !isFetching && !isFetchNextPageError) void fetchNextPage();
+  }, [hasNextPage, isFetching, isFetchNextPageError, fetchNextPage]);
+  return query;
 }
 
 export function useMessages(ticketId: string) {
-  return useInfiniteQuery({
+  const query = useInfiniteQuery({
     queryKey: ticketKeys.messages(ticketId),
     queryFn: ({ pageParam, signal }) =>
       answerOf<Page & { messages: Message[] }>(
@@ -36,10 +56,11 @@ export function useMessages(ticketId: string) {
     getNextPageParam: nextToken,
     select: (data: InfiniteData<Page & { messages: Message[] }>) => data.pages.flatMap((page) => page.messages),
   });
+  return useWhole(query);
 }
 
 export function useHistory(ticketId: string) {
-  return useInfiniteQuery({
+  const query = useInfiniteQuery({
     queryKey: ticketKeys.history(ticketId),
     queryFn: ({ pageParam, signal }) =>
       answerOf<Page & { interactions: Interaction[] }>(
@@ -53,29 +74,32 @@ export function useHistory(ticketId: string) {
     select: (data: InfiniteData<Page & { interactions: Interaction[] }>) =>
       data.pages.flatMap((page) => page.interactions),
   });
+  return useWhole(query);
 }
 
-/** Takes the ticket as it stands before the attendant's eyes; one press is one attempt, however often it is sent. */
-export function useStart(ticket: Ticket) {
-  const queryClient = useQueryClient();
-  return useMutation({
-    mutationFn: () =>
-      answerOf<Ticket>(
-        api.POST("/api/v1/tickets/{ticketId}:start", {
-          params: {
-            path: { ticketId: ticket.id },
-            header: { "If-Match": `"${ticket.etag}"`, "Idempotency-Key": crypto.randomUUID() },
-          },
-          body: {},
-        }),
+export function useReplyOptions(ticketId: string, enabled: boolean) {
+  return useQuery({
+    queryKey: ticketKeys.replyOptions(ticketId),
+    queryFn: ({ signal }) =>
+      answerOf<ReplyOptions>(
+        api.GET("/api/v1/tickets/{ticketId}/replyOptions", { params: { path: { ticketId } }, signal }),
       ),
-    onSuccess: async (started) => {
-      queryClient.setQueryData(ticketKeys.one(ticket.id), started);
-      await queryClient.invalidateQueries({ queryKey: ticketKeys.history(ticket.id) });
+    enabled,
+  });
+}
+
+/** Those that may be used in a department. There are few; more than one page of them nobody could choose from. */
+export function useServiceTypes(departmentId: string, enabled = true) {
+  return useQuery({
+    queryKey: ticketKeys.serviceTypes(departmentId),
+    queryFn: async ({ signal }) => {
+      const query = { departmentId, pageSize: 200 };
+      const page = await answerOf<{ serviceTypes: ServiceType[] }>(
+        api.GET("/api/v1/serviceTypes", { params: { query }, signal }),
+      );
+      return page.serviceTypes;
     },
-    onSettled: () => {
-      void queryClient.invalidateQueries({ queryKey: ticketKeys.lists });
-      void queryClient.invalidateQueries({ queryKey: ticketKeys.counts });
-    },
+    staleTime: 60_000,
+    enabled,
   });
 }

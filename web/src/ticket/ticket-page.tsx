@@ -1,37 +1,49 @@
 import { Button, Tabs } from "@mantine/core";
-import { IconArrowLeft, IconHistory, IconMail } from "@tabler/icons-react";
+import { IconArrowBackUp, IconArrowLeft, IconHistory, IconMessages } from "@tabler/icons-react";
+import { type RefObject, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { Link, useParams } from "react-router";
 import { statusOf } from "@/api/problem";
 import type { Ticket } from "@/api/types";
 import { queueAddress } from "@/queue/queue-address";
+import { useMe } from "@/session/session";
 import { useNarrow } from "@/ui/layout";
-import { LoadingPage, NotFoundPage, ProblemPage, State } from "@/ui/states";
-import { StatusBadge } from "@/ui/badges";
+import { LoadingPage, NotFoundPage, ProblemPage } from "@/ui/states";
 import { useTitle } from "@/ui/use-title";
 import { FactsPanel } from "./facts";
-import { History } from "./history";
-import { Messages } from "./messages";
+import { Gone } from "./gone";
 import { useTicket } from "./queries";
-import { StartButton } from "./start-button";
+import { isWorthKeeping, storedDraft } from "./reply/draft";
+import { ReplyBox } from "./reply/reply-box";
 import styles from "./ticket.module.css";
+import { History } from "./timeline/history";
+import { Timeline } from "./timeline/timeline";
 import { useHolderNotice } from "./use-holder-notice";
+import { PriorityMenu, StatusMenu } from "./verbs/badge-menus";
+import { VerbBar } from "./verbs/verb-bar";
 
 export function TicketPage() {
   const { ticketId = "" } = useParams();
+  const page = useRef<HTMLElement>(null);
   return (
-    <main id="content" className={styles.page} tabIndex={-1} key={ticketId}>
-      <TicketContent ticketId={ticketId} />
+    <main id="content" className={styles.page} tabIndex={-1} key={ticketId} ref={page}>
+      <TicketContent ticketId={ticketId} page={page} />
     </main>
   );
 }
 
-function TicketContent({ ticketId }: { ticketId: string }) {
+interface PageProps {
+  page: RefObject<HTMLElement | null>;
+}
+
+function TicketContent({ ticketId, page }: PageProps & { ticketId: string }) {
   const ticket = useTicket(ticketId);
+  const me = useMe().data?.attendant?.id;
   useTitle(ticket.data ? ticket.data.subject || ticket.data.protocol : "");
   // Read before and now not found: it left my view, and what I was reading is no longer mine to read.
-  if (ticket.data && statusOf(ticket.error) === 404) return <Gone ticket={ticket.data} />;
-  if (ticket.data) return <TicketView ticket={ticket.data} />;
+  if (ticket.data && statusOf(ticket.error) === 404) return <Gone ticket={ticket.data} attendantId={me ?? ""} />;
+  // Whose draft to look for must be known first.
+  if (ticket.data && me) return <TicketView ticket={ticket.data} attendantId={me} page={page} />;
   return <div className={styles.whole}>{ticket.error ? <Problem ticket={ticket} /> : <LoadingPage />}</div>;
 }
 
@@ -41,70 +53,83 @@ function Problem({ ticket }: { ticket: ReturnType<typeof useTicket> }) {
   return <ProblemPage error={ticket.error} retry={() => void ticket.refetch()} />;
 }
 
-function Gone({ ticket }: { ticket: Ticket }) {
-  const { t } = useTranslation();
-  const queue = queueAddress();
-  return (
-    <div role="alert" className={styles.whole} data-testid="ticket-gone">
-      <State
-        page
-        picture="gone"
-        title={t("ticket.goneTitle")}
-        text={`${t("ticket.goneText")} ${t("ticket.protocol")} ${ticket.protocol}.`}
-        actions={
-          <Button component={Link} to={queue}>
-            {t("ticket.back")}
-          </Button>
-        }
-      />
-    </div>
-  );
-}
-
-function TicketView({ ticket }: { ticket: Ticket }) {
+function TicketView({ ticket, attendantId, page }: PageProps & { ticket: Ticket; attendantId: string }) {
   const { t } = useTranslation();
   const narrow = useNarrow();
-  const queue = queueAddress();
+  const content = useRef<HTMLDivElement>(null);
+  const [replying, setReplying] = useState(() => {
+    const draft = storedDraft(attendantId, ticket.id);
+    // A phone's screen would show nothing else.
+    return !narrow && draft !== null && isWorthKeeping(draft);
+  });
   useHolderNotice(ticket);
-  const mayStart = ticket.allowedVerbs.includes("start");
+  const reply = (
+    <ReplyBox ticket={ticket} attendantId={attendantId} narrow={narrow} opened={replying} setOpened={setReplying} />
+  );
   return (
     <>
-      <div className={styles.head}>
-        <Link to={queue} className={styles.back} aria-label={t("ticket.back")}>
-          <IconArrowLeft size={20} stroke={1.8} aria-hidden />
-        </Link>
-        <div className={styles.titles}>
-          <h1 title={ticket.subject}>{ticket.subject || t("queue.noSubject")}</h1>
-          <div className={styles.by}>
-            <span>{ticket.publisher?.name || t("queue.unknownPublisher")}</span>
-            <span aria-hidden>·</span>
-            <span>{t(`platform.${ticket.platform}`)}</span>
-          </div>
-        </div>
-        <StatusBadge status={ticket.status} large />
-        {mayStart && (
-          <div className={narrow ? styles.mobileStart : styles.headStart}>
-            <StartButton ticket={ticket} wide={narrow} />
-          </div>
-        )}
-      </div>
+      <Head ticket={ticket} narrow={narrow} />
       {narrow && <FactsPanel ticket={ticket} narrow />}
-      <div className={styles.content}>
+      <div className={styles.content} ref={content}>
         <div>
-          <Conversation ticketId={ticket.id} />
+          <Conversation ticket={ticket} scroll={narrow ? page : content} />
         </div>
+      </div>
+      <div className={styles.reply}>
+        <div>{reply}</div>
       </div>
       {!narrow && <FactsPanel ticket={ticket} />}
+      {narrow && (
+        <div className={styles.mobileBar}>
+          <VerbBar ticket={ticket} narrow>
+            {ticket.allowedVerbs.includes("reply") && (
+              <Button
+                variant={ticket.allowedVerbs.includes("start") ? "default" : "filled"}
+                leftSection={<IconArrowBackUp size={17} aria-hidden />}
+                onClick={() => setReplying(true)}
+                data-testid="open-reply"
+              >
+                {t("reply.title")}
+              </Button>
+            )}
+          </VerbBar>
+        </div>
+      )}
     </>
   );
 }
 
-function Conversation({ ticketId }: { ticketId: string }) {
+function Head({ ticket, narrow }: { ticket: Ticket; narrow: boolean }) {
+  const { t } = useTranslation();
+  return (
+    <div className={styles.head}>
+      <Link to={queueAddress()} className={styles.back} aria-label={t("ticket.back")}>
+        <IconArrowLeft size={20} stroke={1.8} aria-hidden />
+      </Link>
+      <div className={styles.titles}>
+        <h1 title={ticket.subject}>{ticket.subject || t("queue.noSubject")}</h1>
+        <div className={styles.by}>
+          <span>{ticket.publisher?.name || t("queue.unknownPublisher")}</span>
+          <span aria-hidden>·</span>
+          <span>{t(`platform.${ticket.platform}`)}</span>
+          {ticket.newMessage && <span className={styles.newMessage}>{t("fact.newMessage")}</span>}
+        </div>
+      </div>
+      <div className={styles.badges}>
+        <StatusMenu ticket={ticket} large />
+        {!narrow && <PriorityMenu ticket={ticket} />}
+      </div>
+      {!narrow && <VerbBar ticket={ticket} narrow={false} />}
+    </div>
+  );
+}
+
+function Conversation({ ticket, scroll }: { ticket: Ticket; scroll: RefObject<HTMLElement | null> }) {
   const { t } = useTranslation();
   return (
     <Tabs defaultValue="messages" keepMounted={false}>
       <Tabs.List className={styles.tabs ?? ""}>
-        <Tabs.Tab value="messages" leftSection={<IconMail size={16} stroke={1.7} aria-hidden />}>
+        <Tabs.Tab value="messages" leftSection={<IconMessages size={16} stroke={1.7} aria-hidden />}>
           {t("ticket.messageTab")}
         </Tabs.Tab>
         <Tabs.Tab
@@ -115,11 +140,11 @@ function Conversation({ ticketId }: { ticketId: string }) {
           {t("ticket.historyTab")}
         </Tabs.Tab>
       </Tabs.List>
-      <Tabs.Panel value="messages" pt={16}>
-        <Messages ticketId={ticketId} />
+      <Tabs.Panel value="messages" pt={14}>
+        <Timeline ticket={ticket} scroll={scroll} />
       </Tabs.Panel>
       <Tabs.Panel value="history" pt={16}>
-        <History ticketId={ticketId} />
+        <History ticketId={ticket.id} />
       </Tabs.Panel>
     </Tabs>
   );

@@ -33,6 +33,15 @@ export function elapsedTime(since: string, now: number, lessThanMinute: string):
   return `${rest} min`;
 }
 
+/** "em 3 dias", "em 20 min": how long until a moment to come. */
+export function timeLeft(at: string, now: number, language: string): string {
+  const left = Math.max(0, Date.parse(at) - now);
+  const format = new Intl.RelativeTimeFormat(language, { style: "short", numeric: "always" });
+  if (left < HOUR) return format.format(Math.max(1, Math.round(left / MINUTE)), "minute");
+  if (left < 2 * DAY) return format.format(Math.round(left / HOUR), "hour");
+  return format.format(Math.round(left / DAY), "day");
+}
+
 /** Bytes in decimal units, as file managers of today show them. */
 export function fileSize(bytes: number, language: string): string {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;

@@ -26,7 +26,8 @@ function subscribe(listener: () => void): () => void {
   };
 }
 
-function useNow(): number {
+/** Now in epoch ms, as often as it matters on the page. */
+export function useNow(): number {
   return useSyncExternalStore(subscribe, () => now);
 }
 

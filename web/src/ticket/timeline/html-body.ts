@@ -9,6 +9,8 @@ export interface PreparedHtml {
   html: string;
   /** Whether it waits to load images from elsewhere. */
   hasRemoteImages: boolean;
+  /** Whether it holds earlier messages (marked data-quoted by the mail service) besides what is new. */
+  hasQuoted: boolean;
   /** The Content-IDs of the images within the mail, in lower case. */
   contentIds: string[];
 }
@@ -28,19 +30,41 @@ function contentIdOf(address: string): string {
  *
  * @param images data: addresses by Content-ID in lower case; an image without one keeps its alternative text only
  * @param remote whether remote images may load
+ * @param folded leaves out the history quoted in it, unless there is nothing else
  */
-export function prepareHtml(html: string, images: ReadonlyMap<string, string>, remote: boolean): PreparedHtml {
+export function prepareHtml(
+  html: string,
+  images: ReadonlyMap<string, string>,
+  remote: boolean,
+  folded = false,
+): PreparedHtml {
   // A document of DOMParser has no browsing context: nothing in it loads or runs.
   const body = new DOMParser().parseFromString(html, "text/html").body;
   for (const element of body.querySelectorAll(FORBIDDEN)) element.remove();
   for (const element of body.querySelectorAll("*")) removeHandlers(element);
   for (const link of body.querySelectorAll("a, area")) guardLink(link);
+  const hasQuoted = divideQuoted(body, folded);
   const contentIds = [...body.querySelectorAll<HTMLImageElement>('img[src^="cid:" i]')].map((image) =>
     showInline(image, images),
   );
   const waiting = [...body.querySelectorAll<HTMLImageElement>("img[data-remote-src]")];
   if (remote) waiting.forEach(showRemote);
-  return { html: body.innerHTML, hasRemoteImages: waiting.length > 0, contentIds: [...new Set(contentIds)] };
+  return {
+    html: body.innerHTML,
+    hasRemoteImages: waiting.length > 0,
+    hasQuoted,
+    contentIds: [...new Set(contentIds)],
+  };
+}
+
+/** Tells whether something is quoted beside something new, and takes the former away where it is to be folded. */
+function divideQuoted(body: HTMLElement, folded: boolean): boolean {
+  if (!body.querySelector("[data-quoted]")) return false;
+  const rest = body.cloneNode(true) as HTMLElement;
+  for (const quoted of rest.querySelectorAll("[data-quoted]")) quoted.remove();
+  if (!rest.textContent.trim() && !rest.querySelector("img")) return false;
+  if (folded) body.replaceChildren(...rest.childNodes);
+  return true;
 }
 
 function removeHandlers(element: Element): void {

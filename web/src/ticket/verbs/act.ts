@@ -1,0 +1,141 @@
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useTranslation } from "react-i18next";
+import { useNavigate } from "react-router";
+import { api } from "@/api/client";
+import { answerOf, ApiProblem } from "@/api/problem";
+import type { Await, Classification, SettableStatus, Ticket, TicketPriority } from "@/api/types";
+import { ticketKeys } from "@/queue/keys";
+import { queueAddress } from "@/queue/queue-address";
+import { notify } from "@/ui/notify";
+import { useProblemText } from "@/ui/problem-text";
+
+/** What an attendant may do to a ticket, other than answering. The names are those of Ticket.allowedVerbs. */
+export type Action =
+  | { verb: "start" | "release" | "follow" | "reopen" }
+  | { verb: "awaitReply"; awaiting: Await }
+  | { verb: "setStatus"; status: SettableStatus; awaiting?: Await; classification?: Classification }
+  | { verb: "setPriority"; priority: Exclude<TicketPriority, "UNSPECIFIED"> }
+  | { verb: "setServiceType"; serviceTypeId: string; data: NonNullable<Classification["data"]> }
+  | { verb: "conclude" | "finalize"; classification?: Classification };
+
+/** One press is one attempt, however often it is sent; and it is about the ticket as it stands before the attendant's eyes. */
+function attemptOn(ticket: Ticket) {
+  return {
+    path: { ticketId: ticket.id },
+    header: { "If-Match": `"${ticket.etag}"`, "Idempotency-Key": crypto.randomUUID() },
+  };
+}
+
+function perform(ticket: Ticket, action: Action): Promise<Ticket> {
+  const params = attemptOn(ticket);
+  switch (action.verb) {
+    case "start":
+      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:start", { params, body: {} }));
+    case "release":
+      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:release", { params, body: {} }));
+    case "follow":
+      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:follow", { params, body: {} }));
+    case "reopen":
+      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:reopen", { params, body: {} }));
+    case "awaitReply":
+      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:awaitReply", { params, body: action.awaiting }));
+    case "setStatus": {
+      const { verb: _, ...body } = action;
+      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:setStatus", { params, body }));
+    }
+    case "setPriority":
+      return answerOf<Ticket>(
+        api.POST("/api/v1/tickets/{ticketId}:setPriority", { params, body: { priority: action.priority } }),
+      );
+    case "setServiceType": {
+      const { verb: _, ...body } = action;
+      return answerOf<Ticket>(api.PUT("/api/v1/tickets/{ticketId}/serviceType", { params, body }));
+    }
+    case "conclude": {
+      const { verb: _, ...body } = action;
+      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:conclude", { params, body }));
+    }
+    case "finalize": {
+      const { verb: _, ...body } = action;
+      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:finalize", { params, body }));
+    }
+  }
+}
+
+/** Refusals that a dialog can ask the missing part for. All others are told and done with. */
+const ASKABLE = ["SERVICE_TYPE_DATA_MISSING", "INVALID_REQUEST", "AWAIT_UNTIL_INVALID"];
+
+export type Outcome = { done: true } | { done: false; refusal?: ApiProblem };
+
+/** Does things to the ticket and tells how it went; what remains for the caller is a refusal it can ask the missing part for. */
+export function useAct(ticket: Ticket): { act: (action: Action) => Promise<Outcome>; pending: boolean } {
+  const queryClient = useQueryClient();
+  const complain = useComplain(ticket.id);
+  const afterwards = useAfterwards();
+  const { mutateAsync, isPending } = useMutation({
+    mutationFn: (action: Action) => perform(ticket, action),
+    onSettled: () => refetchAround(queryClient, ticket.id),
+  });
+
+  async function act(action: Action): Promise<Outcome> {
+    try {
+      const changed = await mutateAsync(action);
+      queryClient.setQueryData(ticketKeys.one(ticket.id), changed);
+      afterwards(action, changed);
+      return { done: true };
+    } catch (error) {
+      if (error instanceof ApiProblem && ASKABLE.includes(error.problem.code) && action.verb !== "start")
+        return { done: false, refusal: error };
+      complain(error);
+      return { done: false };
+    }
+  }
+
+  return { act, pending: isPending };
+}
+
+export function refetchAround(queryClient: ReturnType<typeof useQueryClient>, ticketId: string): void {
+  const keys = [ticketKeys.history(ticketId), ticketKeys.messages(ticketId), ticketKeys.lists, ticketKeys.counts];
+  for (const queryKey of keys) void queryClient.invalidateQueries({ queryKey });
+}
+
+/** Tells a refusal; who lost a race to somebody else is back at the queue. */
+export function useComplain(ticketId: string): (error: unknown) => void {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const problemText = useProblemText();
+  return (error) => {
+    if (error instanceof ApiProblem && error.problem.code === "TICKET_ALREADY_STARTED") {
+      const { holder } = error.problem;
+      notify("refused", holder ? t("ticket.alreadyStarted", { name: holder }) : t("ticket.alreadyStartedUnknown"));
+      void navigate(queueAddress());
+      return;
+    }
+    notify("failed", problemText(error));
+    // Stale, not found, not allowed: what stands on the page is not what the server has.
+    void queryClient.invalidateQueries({ queryKey: ticketKeys.one(ticketId) });
+  };
+}
+
+const SAID = {
+  start: "ticket.started",
+  release: "verb.released",
+  follow: "verb.followed",
+  reopen: "verb.reopened",
+  awaitReply: "verb.awaited",
+  setServiceType: "verb.serviceTypeSet",
+  conclude: "verb.concluded",
+  finalize: "verb.finalized",
+} as const;
+
+/** A word about what is done; from a ticket that is over, back to the queue for the next. */
+function useAfterwards(): (action: Action, changed: Ticket) => void {
+  const { t } = useTranslation();
+  const navigate = useNavigate();
+  return ({ verb }, changed) => {
+    if (verb === "setStatus" && changed.status === "CLOSED") notify("done", t("verb.finalized"));
+    else if (verb !== "setStatus" && verb !== "setPriority") notify("done", t(SAID[verb]));
+    if (changed.status === "CLOSED") void navigate(queueAddress());
+  };
+}

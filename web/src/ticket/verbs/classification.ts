@@ -1,0 +1,66 @@
+import type { ApiProblem } from "@/api/problem";
+import type { Classification, Field, ServiceType, Ticket } from "@/api/types";
+
+/** A service type and its data as they stand in the form: what was typed, by field id. */
+export interface Draft {
+  serviceTypeId: string;
+  values: Record<string, string>;
+}
+
+/** What is wrong, by field id; TYPE for the service type itself. */
+export type Faults = Record<string, "required" | "badValue">;
+export const TYPE = "type";
+
+export function draftOf(ticket: Ticket, types: ServiceType[], language: string): Draft {
+  const type = types.find(({ id }) => id === ticket.serviceType?.id);
+  const values = ticket.serviceTypeData.map(({ fieldId, value }) => {
+    const kind = type?.fields.find(({ id }) => id === fieldId)?.kind;
+    return [fieldId, kind === "NUMBER" && language !== "en" ? value.replace(".", ",") : value];
+  });
+  return { serviceTypeId: ticket.serviceType?.id ?? "", values: Object.fromEntries(values) as Record<string, string> };
+}
+
+/** A number as people write it, "1.234,50" or "1234.5", the way the API takes it: "1234.50". Undefined: not a number. */
+export function numberOf(written: string): string | undefined {
+  const text = written.trim();
+  const plain = text.includes(",") ? text.replaceAll(".", "").replace(",", ".") : text;
+  return /^-?\d{1,12}(\.\d{1,6})?$/.test(plain) ? plain : undefined;
+}
+
+export function fieldsOf(types: ServiceType[], serviceTypeId: string): Field[] {
+  return types.find(({ id }) => id === serviceTypeId)?.fields ?? [];
+}
+
+/** Values that do not fit their kind, found before the server is asked. */
+export function faultsOf(draft: Draft, fields: Field[]): Faults {
+  const wrong = fields.filter(({ id, kind }) => {
+    const value = draft.values[id]?.trim();
+    return value && kind === "NUMBER" && numberOf(value) === undefined;
+  });
+  return Object.fromEntries(wrong.map(({ id }) => [id, "badValue"]));
+}
+
+/** Undefined where nothing was chosen. Fields of another service type are left behind. */
+export function classificationOf(draft: Draft, fields: Field[]): Classification | undefined {
+  if (!draft.serviceTypeId) return undefined;
+  const data = fields
+    .map(({ id, kind }) => {
+      const written = draft.values[id]?.trim() ?? "";
+      return { fieldId: id, value: kind === "NUMBER" ? (numberOf(written) ?? "") : written };
+    })
+    .filter(({ value }) => value !== "");
+  return { serviceTypeId: draft.serviceTypeId, data };
+}
+
+/** Mandatory fields without a value. */
+export function missingOf(draft: Draft, fields: Field[]): Field[] {
+  return fields.filter(({ id, mandatory }) => mandatory && !draft.values[id]?.trim());
+}
+
+const ID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
+
+/** The fields a refusal names, e.g. by the pointer /classification/data/<field id>. */
+export function faultsOfProblem({ problem }: ApiProblem): Faults {
+  const fault = problem.code === "SERVICE_TYPE_DATA_MISSING" ? "required" : "badValue";
+  return Object.fromEntries(problem.errors.map(({ pointer }) => [ID.exec(pointer)?.[0] ?? TYPE, fault]));
+}

@@ -1,0 +1,80 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { useTranslation } from "react-i18next";
+import { api } from "@/api/client";
+import { answerOf, type ApiProblem } from "@/api/problem";
+import type { Classification, Field, ServiceType, Ticket } from "@/api/types";
+import { useServiceTypes } from "@/ticket/queries";
+import {
+  classificationOf,
+  type Draft,
+  draftOf,
+  type Faults,
+  faultsOf,
+  faultsOfProblem,
+  fieldsOf,
+} from "./classification";
+
+/** The service types a ticket may have, and the one it has even where that is no longer offered. */
+export function useTypesOf(ticket: Ticket): { types: ServiceType[] | undefined; error: unknown; retry: () => void } {
+  const offered = useServiceTypes(ticket.department?.id ?? "");
+  const own = ticket.serviceType?.id ?? "";
+  const known = offered.data?.some(({ id }) => id === own);
+  const retired = useQuery({
+    queryKey: ["serviceTypes", "one", own],
+    queryFn: ({ signal }) =>
+      answerOf<ServiceType>(
+        api.GET("/api/v1/serviceTypes/{serviceTypeId}", { params: { path: { serviceTypeId: own } }, signal }),
+      ),
+    enabled: own !== "" && known === false,
+  });
+  const types = offered.data && [...offered.data, ...(retired.data ? [retired.data] : [])];
+  return { types, error: offered.error, retry: () => void offered.refetch() };
+}
+
+export interface ClassificationForm {
+  draft: Draft;
+  fields: Field[];
+  faults: Faults;
+  setType: (serviceTypeId: string) => void;
+  setValue: (fieldId: string, value: string) => void;
+  /** What is to be sent; null where something must be put right first. */
+  read: () => { classification?: Classification } | null;
+  refuse: (problem: ApiProblem) => void;
+}
+
+/** The state of a form about a ticket's service type, begun with what the ticket has. */
+export function useClassification(ticket: Ticket, types: ServiceType[], refusal?: ApiProblem): ClassificationForm {
+  const { i18n } = useTranslation();
+  const [draft, setDraft] = useState(() => draftOf(ticket, types, i18n.language));
+  const [faults, setFaults] = useState<Faults>(() => (refusal ? faultsOfProblem(refusal) : {}));
+  const fields = fieldsOf(types, draft.serviceTypeId);
+
+  function without(key: string): void {
+    setFaults(({ [key]: _, ...others }) => others);
+  }
+
+  return {
+    draft,
+    fields,
+    faults,
+    setType: (serviceTypeId) => {
+      setDraft((now) => ({ ...now, serviceTypeId }));
+      setFaults({});
+    },
+    setValue: (fieldId, value) => {
+      setDraft((now) => ({ ...now, values: { ...now.values, [fieldId]: value } }));
+      without(fieldId);
+    },
+    read: () => {
+      const wrong = faultsOf(draft, fields);
+      if (Object.keys(wrong).length > 0) {
+        setFaults(wrong);
+        return null;
+      }
+      const classification = classificationOf(draft, fields);
+      return classification ? { classification } : {};
+    },
+    refuse: (problem) => setFaults(faultsOfProblem(problem)),
+  };
+}
