@@ -14,6 +14,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from all_in_one.environment import free_ports
 from servicekit.testing import eventually
 
 
@@ -48,7 +49,8 @@ class Correspondent:
         self.routes: dict[str, int] = {}
         self.strips = False
         self.lock = threading.Lock()
-        self.controller = Controller(self, hostname="127.0.0.1", port=0, ready_timeout=10)
+        (self.port,) = free_ports(1)
+        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=10)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -84,9 +86,7 @@ class Correspondent:
 
     @property
     def address(self) -> str:
-        assert self.controller.server is not None
-        host, port = self.controller.server.sockets[0].getsockname()[:2]
-        return f"{host}:{port}"
+        return f"127.0.0.1:{self.port}"
 
     def mails_to(self, address: str) -> list[Received]:
         with self.lock:
