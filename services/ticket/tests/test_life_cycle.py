@@ -3,6 +3,7 @@
 A normal run tries 40 lives; GUICHE_EXAMPLES sets another number, e.g. 1000 before a release.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -24,7 +25,7 @@ from servicekit.events.outbox import OUTBOX
 from servicekit.ids import new_id
 from ticket.domain.facts import DATA, LIVE, SHOWN, Facts, Priority, Status
 from ticket.domain.service_types import Field, Kind
-from ticket.domain.verbs import FOR_ATTENDANTS, Verb, Wait
+from ticket.domain.verbs import FOR_ATTENDANTS, Verb, Wait, allowed_verbs
 from ticket.domain.visibility import Viewer, viewer_keys
 from ticket.handlers import awaiting, messages, opening, service_types
 from ticket.handlers.acting import Act, act
@@ -35,6 +36,8 @@ from ticket.storage import queue, tickets
 
 EXAMPLES = int(os.environ.get("GUICHE_EXAMPLES", "40"))
 PEOPLE = ("ana", "bruno", "davi", "fabio", "carla", "elisa", "vera", "stranger")
+# Who gets most of the work, so that lives are eventful.
+BUSY = ("ana", "fabio", "carla")
 REFUSALS = {
     "TRANSITION_NOT_ALLOWED",
     "TICKET_NOT_FOUND",
@@ -43,10 +46,13 @@ REFUSALS = {
     "SEEN_UP_TO_STALE",
     "MESSAGE_ALREADY_RELEASED",
     "INVALID_REQUEST",
-    "STALE",
+    "AWAIT_UNTIL_INVALID",
 }
 SENT_AS = (Status.OPEN, Status.PENDING, Status.RESOLVED, Status.CLOSED)
 some = st.integers(0, 10_000)
+waits = st.none() | st.builds(Wait, st.booleans(), st.none() | st.just(NOW + timedelta(hours=1)))
+Deed = tuple[str, int, Status, Wait | None]
+DEEDS: st.SearchStrategy[Deed] = st.tuples(st.sampled_from(BUSY), some, st.sampled_from(SENT_AS), waits)
 
 
 def fold(entries: list[Row[Any]]) -> Facts:
@@ -123,23 +129,26 @@ class Lives(RuleBasedStateMachine):
         self.type_id, self.field_id = made.id, made.fields[0]["id"]
         service_types.demand(self.connection, self.company.id, self.company.finance)
         self.people: Mapping[str, Viewer] = {name: self.viewer_of(name) for name in PEOPLE}
+        self.open([0, 1, 2], [], 0)
 
     def viewer_of(self, name: str) -> Viewer:
         me = getattr(self.company, name)
         return viewer(self.connection, UUID(me.organization_id), UUID(me.id))
 
     def teardown(self) -> None:
-        self.everybody_sees_what_is_theirs()
-        self.transaction.rollback()
-        self.held.info.pop("poked", None)
-        self.held.close()
+        try:
+            self.everybody_sees_what_is_theirs()
+        finally:
+            self.transaction.rollback()
+            self.held.info.pop("poked", None)
+            self.held.close()
 
     def every_ticket(self) -> dict[UUID, Row[Any]]:
         return {row.id: row for row in tickets.every(self.connection)}
 
-    def a_ticket(self, n: int) -> Row[Any] | None:
+    def a_ticket(self, n: int) -> Row[Any]:
         found = list(self.every_ticket().values())
-        return found[n % len(found)] if found else None
+        return found[n % len(found)]
 
     def tick(self) -> datetime:
         self.now += timedelta(seconds=1)
@@ -188,16 +197,26 @@ class Lives(RuleBasedStateMachine):
 
     # What attendants do.
 
+    @rule(deeds=st.lists(DEEDS, min_size=3, max_size=10))
+    def do_what_is_allowed(self, deeds: list[Deed]) -> None:
+        """As a page lets them: of the verbs that the ticket shows them."""
+        for name, n, status, wait in deeds:
+            seen = [row for row in self.every_ticket().values() if self.sees(name, row)]
+            verbs = [(row, verb) for row in seen for verb in allowed_verbs(tickets.facts_of(row), self.people[name])]
+            if verbs:
+                row, verb = verbs[n % len(verbs)]
+                self.attempt(name, row, self.act_of(verb, row.id, status, wait))
+
     @rule(
-        name=st.sampled_from(PEOPLE),
-        verb=st.sampled_from(FOR_ATTENDANTS),
+        name=st.sampled_from(BUSY) | st.sampled_from(PEOPLE),
+        verb=st.sampled_from((Verb.START, Verb.REPLY)) | st.sampled_from(FOR_ATTENDANTS),
         n=some,
         status=st.sampled_from(SENT_AS),
-        wait=st.none() | st.builds(Wait, st.booleans(), st.none() | st.just(NOW + timedelta(hours=1))),
+        wait=waits,
         priority=st.sampled_from(Priority),
         fill=st.sampled_from(["", "true", "false", "wrong", "nothing"]),
-        looked=st.sampled_from(["", "now", "before"]),
-        again=st.booleans(),
+        looked=st.sampled_from(["", "now", "now", "before"]),
+        again=st.sampled_from([False, False, False, True]),
     )
     def use(
         self,
@@ -212,29 +231,42 @@ class Lives(RuleBasedStateMachine):
         again: bool,
     ) -> None:
         before = self.a_ticket(n)
-        if before is None:
-            return
-        who = self.people[name]
         seen_up_to = {"now": str(before.last_message_id), "before": str(new_id())}.get(looked, "")
         message_id = self.replies[n % len(self.replies)][0] if again and self.replies else new_id()
-        waits = verb is Verb.AWAIT or status is Status.PENDING
-        said = Act(
+        said = self.act_of(verb, before.id, status, wait, priority, fill)
+        if verb is Verb.REPLY:
+            said = dataclasses.replace(said, seen_up_to=seen_up_to, message_id=message_id)
+        self.attempt(name, before, said)
+
+    def act_of(
+        self,
+        verb: Verb,
+        ticket_id: UUID,
+        status: Status,
+        wait: Wait | None,
+        priority: Priority = Priority.HIGH,
+        fill: str = "true",
+    ) -> Act:
+        to_status = verb in (Verb.REPLY, Verb.SET_STATUS)
+        pends = verb is Verb.AWAIT or (to_status and status is Status.PENDING)
+        return Act(
             verb,
-            before.id,
-            status=status if verb in (Verb.REPLY, Verb.SET_STATUS) else None,
-            wait=(wait or Wait()) if waits and verb in (Verb.REPLY, Verb.SET_STATUS, Verb.AWAIT) else None,
+            ticket_id,
+            status=status if to_status else None,
+            wait=(wait or Wait()) if pends else None,
             priority=priority if verb is Verb.SET_PRIORITY else None,
             classification=self.classification(verb, fill),
-            message_id=message_id if verb is Verb.REPLY else None,
-            seen_up_to=seen_up_to if verb is Verb.REPLY else "",
+            message_id=new_id() if verb is Verb.REPLY else None,
         )
+
+    def attempt(self, name: str, before: Row[Any], said: Act) -> None:
+        who = self.people[name]
         try:
             with self.connection.begin_nested():
                 after = act(self.connection, who, said, self.tick())
         except Failure as failure:
-            assert failure.reason in REFUSALS | {"AWAIT_UNTIL_INVALID"}
-            row = tickets.find(self.connection, before.organization_id, before.id)
-            assert row is not None
+            assert failure.reason in REFUSALS
+            row = self.every_ticket()[before.id]
             assert row.version == before.version, "a refusal changes nothing"
             return
         self.check_act(name, who, said, before, after)
@@ -281,11 +313,19 @@ class Lives(RuleBasedStateMachine):
         assert awaiting.expire(self.connection, self.now, 100) == len(due)
         assert awaiting.expire(self.connection, self.now, 100) == 0
 
-    @rule(n=some, state=st.sampled_from(["QUEUED", "SENT", "FAILED", "FAILED", "UNKNOWN"]), times=st.integers(1, 2))
-    def deliver(self, n: int, state: str, times: int) -> None:
-        if not self.replies:
-            return
-        message_id, ticket_id = self.replies[n % len(self.replies)]
+    @rule(
+        news=st.lists(
+            st.tuples(some, st.sampled_from(["QUEUED", "SENT", "FAILED", "UNKNOWN"]), st.integers(1, 2)),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    def deliver(self, news: list[tuple[int, str, int]]) -> None:
+        for n, state, times in news:
+            if self.replies:
+                self.deliver_one(*self.replies[n % len(self.replies)], state, times)
+
+    def deliver_one(self, message_id: UUID, ticket_id: UUID, state: str, times: int) -> None:
         for _ in range(times):
             before = self.every_ticket()[ticket_id]
             news, self.states[message_id] = self.states[message_id] != state, state

@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Computed,
     Connection,
     DateTime,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    literal_column,
     select,
     text,
 )
@@ -97,6 +99,10 @@ REPLIES = Table(
     Column("request_id", Text, nullable=False),
     Column("delivery_state", Text, nullable=False),
 )
+# Written into statements as they are: from a parameter the planner cannot tell that a partial index serves.
+CLOSED: ColumnElement[str] = literal_column("'CLOSED'")
+PENDING: ColumnElement[str] = literal_column("'PENDING'")
+RECEIVED: ColumnElement[str] = literal_column("'MESSAGE_RECEIVED'")
 # Written together, in one statement for any number of tickets.
 SAVED = (
     "version bigint, status text, department_id uuid, level_id uuid, holder_id uuid, released boolean, "
@@ -173,13 +179,13 @@ def lock(connection: Connection, organization_id: UUID, ticket_id: UUID) -> None
 
 def lock_live(connection: Connection, conversation_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
     """The live tickets of conversations, by conversation, locked in one order so that nobody deadlocks."""
-    live = TICKETS.c.conversation_id.in_(conversation_ids) & (TICKETS.c.status != Status.CLOSED.value)
+    live = TICKETS.c.conversation_id.in_(conversation_ids) & (TICKETS.c.status != CLOSED)
     query = select(TICKETS).where(live).order_by(TICKETS.c.id).with_for_update()
     return {row.conversation_id: row for row in connection.execute(query)}
 
 
 def has_live(connection: Connection, conversation_id: UUID) -> bool:
-    live = (TICKETS.c.conversation_id == conversation_id) & (TICKETS.c.status != Status.CLOSED.value)
+    live = (TICKETS.c.conversation_id == conversation_id) & (TICKETS.c.status != CLOSED)
     return connection.scalar(select(TICKETS.c.id).where(live)) is not None
 
 
@@ -191,14 +197,14 @@ def lock_last_closed(connection: Connection, conversation_ids: Collection[UUID])
         .where(TICKETS.c.conversation_id.in_(conversation_ids))
         .order_by(TICKETS.c.conversation_id, TICKETS.c.id.desc())
     )
-    closed = TICKETS.c.id.in_(last) & (TICKETS.c.status == Status.CLOSED.value)
+    closed = TICKETS.c.id.in_(last) & (TICKETS.c.status == CLOSED)
     query = select(TICKETS).where(closed).order_by(TICKETS.c.id).with_for_update()
     return {row.conversation_id: row for row in connection.execute(query)}
 
 
 def lock_expired(connection: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
     """Tickets whose awaiting has run out, longest ago first; those somebody else is at are left to them."""
-    due = (TICKETS.c.status == Status.PENDING.value) & (TICKETS.c.awaiting_until <= now)
+    due = (TICKETS.c.status == PENDING) & (TICKETS.c.awaiting_until <= now)
     query = select(TICKETS).where(due).order_by(TICKETS.c.awaiting_until).limit(limit)
     return connection.execute(query.with_for_update(skip_locked=True)).all()
 
@@ -244,7 +250,7 @@ def received_by(connection: Connection, message_ids: Collection[UUID]) -> dict[U
     appended = (
         select(TICKETS, INTERACTIONS.c.message_id)
         .join(INTERACTIONS, INTERACTIONS.c.ticket_id == TICKETS.c.id)
-        .where(INTERACTIONS.c.kind == "MESSAGE_RECEIVED", INTERACTIONS.c.message_id.in_(message_ids))
+        .where(INTERACTIONS.c.kind == RECEIVED, INTERACTIONS.c.message_id.in_(message_ids))
     )
     later = {row.message_id: row for row in connection.execute(appended)}
     return later | opened_by(connection, message_ids)
