@@ -110,6 +110,7 @@ class Edge:
             return
         limits = self.settings
         if uploads.is_upload(scope):
+            record.route = uploads.PATH
             refuse_announced(scope, limits.max_upload, AttachmentTooLarge)
             body = uploads.metered(receive, limits.max_upload, limits.body_seconds, limits.upload_seconds)
         else:

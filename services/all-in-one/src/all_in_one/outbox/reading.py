@@ -11,7 +11,10 @@ from email.message import Message
 from email.parser import BytesHeaderParser, BytesParser
 from email.policy import compat32
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+# Where the demo's company is.
+ZONE = ZoneInfo("America/Sao_Paulo")
 # A mail's file is named by its message's id, and nothing else is ever opened.
 NAME = re.compile(r"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\.eml", re.ASCII)
 LISTED = 200
@@ -73,7 +76,7 @@ def row_of(folder: Path, mail_id: str) -> Row | None:
     told = path.stat()
     return Row(
         id=mail_id,
-        at=datetime.fromtimestamp(told.st_mtime).astimezone(),
+        at=datetime.fromtimestamp(told.st_mtime, ZONE),
         sender=value(headers, "From"),
         to=value(headers, "To"),
         subject=value(headers, "Subject"),
