@@ -55,3 +55,44 @@ def database_away(database: Database) -> Iterator[None]:
         administration.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
         yield
         administration.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+# Of which HTML is made that tries to act or to load.
+HOSTILE_PIECES = [
+    "<",
+    ">",
+    "/",
+    "=",
+    '"',
+    "'",
+    "`",
+    "<img",
+    "src=",
+    "<a",
+    "href=",
+    "<svg>",
+    "<math>",
+    "<style>",
+    "</style>",
+    "<!--",
+    "-->",
+    "<p",
+    "style=",
+    "url(",
+    "javascript:",
+    "https://x",
+    "cid:",
+    "<noscript>",
+    "<title>",
+    "<textarea>",
+    "<table>",
+    "<td>",
+    "onerror=x",
+    "&",
+    "&lt;",
+    "&#x3c;",
+    "data-remote-src=",
+    "<mtext>",
+    "<mglyph>",
+    "<template>",
+]

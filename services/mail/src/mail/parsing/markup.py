@@ -25,7 +25,8 @@ _WITH_CONTENT_DROPPED = _words(
     "script style title template noscript iframe object embed applet svg math xml textarea select"
 )
 _ATTRIBUTES = {
-    "*": {"style", "dir", "lang", "title", "align", "valign"},
+    # data-quoted: history, marked by mail.parsing.history, for the page to fold.
+    "*": {"style", "dir", "lang", "title", "align", "valign", "data-quoted"},
     "a": {"href"},
     "img": {"src", "alt", "width", "height", "border", "data-remote-src"},
     "table": {"width", "height", "border", "cellpadding", "cellspacing", "bgcolor"},
@@ -50,7 +51,7 @@ _STYLE_PROPERTIES = _words(
 )
 _SCHEMES = {"http", "https", "mailto", "tel", "cid"}
 _REMOTE = re.compile(r"\s*(https?:)?//[^\s]", re.IGNORECASE)
-_BREAKS = {
+BREAKS = {
     **dict.fromkeys(_words("address caption center dd div dl dt hr li tr"), 1),
     **dict.fromkeys(_words("blockquote h1 h2 h3 h4 h5 h6 ol p pre table ul"), 2),
 }
@@ -81,6 +82,8 @@ def clean(html: str, content_ids: Mapping[str, str]) -> str:
             return f"cid:{known}" if known else None
         if attribute == "data-remote-src":
             return value.strip() if _REMOTE.match(value) else None
+        if attribute == "data-quoted":
+            return value if value == "true" else None
         if attribute == "href" and value.strip().lower().startswith("cid:"):
             return None
         return value
@@ -154,8 +157,9 @@ def from_text(text: str) -> str:
     return f'<div style="white-space:pre-wrap">{escape(text)}</div>'
 
 
-def to_text(html: str) -> str:
-    """Plain text of cleaned HTML. Walks without recursion: nesting is the sender's choice."""
+def to_text(html: str, *, history: bool = True) -> str:
+    """Plain text of cleaned HTML; without what is marked as history if so wished. Walks without recursion: nesting is
+    the sender's choice."""
     body = LexborHTMLParser(html).body
     if body is None:
         return ""
@@ -165,6 +169,8 @@ def to_text(html: str) -> str:
     entering = True
     while node is not None:
         tag = node.tag or ""
+        if not history and entering and not tag.startswith("-") and "data-quoted" in node.attributes:
+            entering = False
         if tag == "-text":
             text = node.text_content or ""
             text = text if in_pre else _SPACE.sub(" ", text)
@@ -178,16 +184,16 @@ def to_text(html: str) -> str:
         elif tag in ("td", "th") and not entering:
             pieces.append(" ")
         else:
-            breaks = max(breaks, _BREAKS.get(tag or "", 0))
+            breaks = max(breaks, BREAKS.get(tag or "", 0))
             in_pre += (tag == "pre") * (1 if entering else -1)
             if tag == "li" and entering:
                 pieces.extend(("\n" * min(breaks, 2) if pieces else "", "- "))
                 breaks = 0
-        node, entering = _following(node, entering, body)
+        node, entering = following(node, entering, body)
     return _EMPTY_LINES.sub("\n\n", "".join(pieces).replace(" \n", "\n")).strip()
 
 
-def _following(node: LexborNode, entering: bool, root: LexborNode) -> tuple[LexborNode | None, bool]:
+def following(node: LexborNode, entering: bool, root: LexborNode) -> tuple[LexborNode | None, bool]:
     if entering and (child := node.first_child) is not None:
         return child, True
     if entering and node.tag not in ("-text", "-comment"):

@@ -12,6 +12,7 @@ from mail.parsing.addresses import parse_addresses
 from mail.parsing.automatic import automatic
 from mail.parsing.charsets import decode
 from mail.parsing.headers import decode_words, first, plain, plain_lines, unfold, values
+from mail.parsing.history import mark_history
 from mail.parsing.identity import ids_of, message_id_of
 from mail.parsing.model import Address, Attachment, Limits, ParsedMail
 from mail.parsing.quoting import new_text, snippet
@@ -37,7 +38,7 @@ def parse(raw: bytes, folder: Path, limits: Limits) -> ParsedMail:
     root = split(raw, limits, warnings)
     content = bodies.content(root)
     files = _attachments(raw, content.attachments, folder, limits, warnings)
-    text, html = _body(raw, content.sections, files, limits, warnings)
+    text, new, html = _body(raw, content.sections, files, limits, warnings)
     subject = _subject(root.fields, warnings)
     shown = {known.lower() for known in _CID.findall(html)}
     return ParsedMail(
@@ -51,7 +52,7 @@ def parse(raw: bytes, folder: Path, limits: Limits) -> ParsedMail:
         cc=_addresses(root.fields, "cc", limits, warnings),
         date=_date(root.fields, warnings),
         text=text,
-        new_text=new_text(text),
+        new_text="" if new == text else new,
         html=html,
         snippet=snippet(text),
         attachments=tuple(
@@ -123,11 +124,12 @@ def _attachments(raw: bytes, parts: list[Part], folder: Path, limits: Limits, wa
 
 def _body(
     raw: bytes, sections: list[bodies.Section], files: list[Attachment], limits: Limits, warnings: set[str]
-) -> tuple[str, str]:
-    """Plain text and cleaned HTML; a section that has only one form gets the other from it."""
+) -> tuple[str, str, str]:
+    """Plain text, what is new of it, and cleaned HTML; a section that has only one form gets the other from it."""
     content_ids = {file.content_id.lower(): file.content_id for file in files if file.content_id}
     any_html = any(section.html for section in sections)
     texts: list[str] = []
+    fresh: list[str] = []
     htmls: list[str] = []
     room_text = room_html = limits.body_characters
     for section in sections:
@@ -140,12 +142,15 @@ def _body(
             html = _html(raw, section.html, room_html, content_ids, warnings)
         elif any_html:
             html = _fitting(text, room_html, markup.from_text, warnings)
-        text = (text if text.strip() else markup.to_text(html)[:room_text]).strip("\n").rstrip()
+        of_html = not text.strip()
+        text = (markup.to_text(html)[:room_text] if of_html else text).strip("\n").rstrip()
         texts.append(text)
+        fresh.append(markup.to_text(html, history=False)[:room_text] if of_html and "data-quoted" in html else text)
         htmls.append(html)
         room_text -= len(text) + len(_SECTION_BREAK)
         room_html -= len(html) + 1
-    return _SECTION_BREAK.join(filter(None, texts)), "\n".join(filter(None, htmls))
+    new = new_text(_SECTION_BREAK.join(filter(None, fresh)))
+    return _SECTION_BREAK.join(filter(None, texts)), new, "\n".join(filter(None, htmls))
 
 
 def _fitting(source: str, room: int, convert: Callable[[str], str], warnings: set[str]) -> str:
@@ -160,6 +165,8 @@ def _html(raw: bytes, part: Part, room: int, content_ids: dict[str, str], warnin
     source = _text(raw, part, room, warnings)
     if markup.is_tangled(source):
         warnings.add("HTML_TANGLED")
+    else:
+        source = mark_history(source)
     return _fitting(source, room, lambda html: markup.clean(html, content_ids), warnings)
 
 
