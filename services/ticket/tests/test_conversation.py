@@ -3,78 +3,27 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
-from guiche.mail.v1 import message_events_pb2, message_pb2
 from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2, ticket_service_pb2, verb_service_pb2
-from sqlalchemy import event, select
-from ticket_support import NOW, Calls, Clock, Company, appended, opening
+from sqlalchemy import event
+from ticket_support import NOW, Calls, Clock, Company, appended, kinds, opening, refused, status, told
 
 from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.events.commands import republish
-from servicekit.events.outbox import OUTBOX
 from servicekit.ids import new_id
-from servicekit.rpc.caller import Attendant
 from servicekit.tokens import Keys
 from ticket import main
-from ticket.consumers import delivery_changed
 from ticket.handlers import awaiting
 
 FOLLOW, RELEASE = verb_service_pb2.AWAIT_MODE_FOLLOW, verb_service_pb2.AWAIT_MODE_RELEASE
 
 
-@pytest.fixture
-def conversation() -> str:
-    return str(new_id())
-
-
-@pytest.fixture
-def ticket_id(calls: Calls, company: Company, conversation: str) -> str:
-    """Of the conversation, started by Ana."""
-    (opened,) = calls.open(company, company.n1, conversation_id=conversation)
-    calls.start(company.ana, opened)
-    return opened
-
-
-def status(ticket: ticket_pb2.Ticket) -> str:
-    return ticket_pb2.TicketStatus.Name(ticket.status).removeprefix("TICKET_STATUS_")
-
-
-def kinds(calls: Calls, who: Attendant, ticket_id: str) -> list[str]:
-    entries = calls.history(who, ticket_id).interactions
-    return [ticket_pb2.InteractionKind.Name(entry.kind).removeprefix("INTERACTION_KIND_") for entry in entries]
-
-
-def told(database: Database, event_type: type) -> list[object]:
-    with database.transaction() as connection:
-        query = select(OUTBOX.c.payload).where(OUTBOX.c.type == event_type.DESCRIPTOR.full_name)
-        return [event_type.FromString(payload) for payload in connection.scalars(query.order_by(OUTBOX.c.position))]
-
-
-def deliver(database: Database, company: Company, ticket_id: str, message_id: str, state: str, times: int = 1) -> None:
-    """Mail tells what became of a message."""
-    said = message_events_pb2.DeliveryChanged(
-        message_id=message_id,
-        organization_id=str(company.id),
-        ticket_id=ticket_id,
-        state=message_pb2.DeliveryState.Value(f"DELIVERY_STATE_{state}"),
-    )
-    for _ in range(times):
-        with database.transaction() as connection:
-            delivery_changed(connection, said)
-
-
 def expire(database: Database, clock: Clock) -> int:
     with database.transaction() as connection:
         return awaiting.expire(connection, clock(), 100)
-
-
-def refused(act: Callable[[], object]) -> Failure:
-    with pytest.raises(Failure) as refusal:
-        act()
-    return refusal.value
 
 
 def test_a_reply_takes_an_unheld_ticket_sends_and_waits_in_one_step(
@@ -294,63 +243,6 @@ def test_openings_and_messages_of_one_conversation_racing_with_its_closing_lose_
         assert set(messages) <= set(mine)
     links = [link for ticket_id in set(arrived) for link in calls.get(company.ana, ticket_id).links]
     assert len(links) == 2 * (len(set(arrived)) - 1)
-
-
-@pytest.mark.parametrize("sent_as", ["OPEN", "PENDING", "RESOLVED", "CLOSED"])
-def test_a_reply_that_fails_comes_back_to_its_attendant_and_says_so_once(
-    calls: Calls, company: Company, ticket_id: str, database: Database, sent_as: str
-) -> None:
-    message = str(new_id())
-    calls.reply(company.ana, ticket_id, sent_as, message_id=message)
-    deliver(database, company, ticket_id, message, "SENDING")
-    deliver(database, company, ticket_id, message, "FAILED", times=2)
-    back = calls.get(company.ana, ticket_id)
-    assert (status(back), back.holder.id, back.HasField("awaiting")) == ("STARTED", company.ana.id, False)
-    assert back.new_message
-    assert kinds(calls, company.ana, ticket_id)[-1] == "DELIVERY_FAILED"
-    assert calls.history(company.ana, ticket_id).interactions[-1].message_id == message
-    assert kinds(calls, company.ana, ticket_id).count("DELIVERY_FAILED") == 1
-    assert len(told(database, ticket_events_pb2.TicketDeliveryChanged)) == 3
-    deliver(database, company, ticket_id, message, "QUEUED")
-    deliver(database, company, ticket_id, message, "FAILED")
-    assert kinds(calls, company.ana, ticket_id).count("DELIVERY_FAILED") == 2
-
-
-def test_a_reply_that_may_have_arrived_marks_its_ticket_and_changes_nothing_else(
-    calls: Calls, company: Company, ticket_id: str, database: Database
-) -> None:
-    message = str(new_id())
-    before = calls.reply(company.ana, ticket_id, "PENDING", message_id=message)
-    deliver(database, company, ticket_id, message, "UNKNOWN", times=2)
-    after = calls.get(company.ana, ticket_id)
-    assert (status(after), after.new_message, after.interactions) == ("PENDING", True, before.interactions)
-    assert kinds(calls, company.ana, ticket_id)[-2:] == ["REPLIED", "DELIVERY_UNKNOWN"]
-
-
-def test_what_becomes_of_an_acknowledgement_is_news_for_open_pages_and_no_more(
-    calls: Calls, company: Company, ticket_id: str, database: Database
-) -> None:
-    before = calls.get(company.ana, ticket_id)
-    for state in ("SENT", "FAILED", "UNKNOWN"):
-        deliver(database, company, ticket_id, str(new_id()), state)
-    deliver(database, company, str(uuid4()), str(new_id()), "FAILED")
-    assert calls.get(company.ana, ticket_id) == before
-    events = told(database, ticket_events_pb2.TicketDeliveryChanged)
-    assert len(events) == 3
-    assert all(event.audience.before == event.audience.after for event in events)
-
-
-def test_a_closed_ticket_whose_conversation_goes_on_elsewhere_does_not_come_back(
-    calls: Calls, company: Company, ticket_id: str, conversation: str, database: Database
-) -> None:
-    message = str(new_id())
-    calls.reply(company.ana, ticket_id, "CLOSED", message_id=message)
-    calls.open(company, company.n1, conversation_id=conversation)
-    before = calls.get(company.ana, ticket_id)
-    deliver(database, company, ticket_id, message, "FAILED")
-    after = calls.get(company.ana, ticket_id)
-    assert (status(after), after.interactions) == ("CLOSED", before.interactions)
-    assert kinds(calls, company.ana, ticket_id)[-1] == "DELIVERY_FAILED"
 
 
 def test_the_first_counted_act_on_a_created_ticket_opens_it(calls: Calls, company: Company, database: Database) -> None:

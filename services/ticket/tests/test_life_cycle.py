@@ -15,15 +15,16 @@ from guiche.ticket.v1 import ticket_events_pb2
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from life_support import fold, may_see
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import IntegrityError
-from ticket_support import NOW, Company, found_company
+from ticket_support import NOW, found_company
 
 from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.events.outbox import OUTBOX
 from servicekit.ids import new_id
-from ticket.domain.facts import DATA, LIVE, SHOWN, Facts, Priority, Status
+from ticket.domain.facts import LIVE, Priority, Status
 from ticket.domain.service_types import Field, Kind
 from ticket.domain.verbs import FOR_ATTENDANTS, Verb, Wait, allowed_verbs
 from ticket.domain.visibility import Viewer, viewer_keys
@@ -53,48 +54,6 @@ some = st.integers(0, 10_000)
 waits = st.none() | st.builds(Wait, st.booleans(), st.none() | st.just(NOW + timedelta(hours=1)))
 Deed = tuple[str, int, Status, Wait | None]
 DEEDS: st.SearchStrategy[Deed] = st.tuples(st.sampled_from(BUSY), some, st.sampled_from(SENT_AS), waits)
-
-
-def fold(entries: list[Row[Any]]) -> Facts:
-    """The facts to which a history leads."""
-    told: dict[str, str] = {}
-    for entry in entries:
-        for change in entry.changes:
-            if change["field"] != "next":
-                assert told.get(change["field"], "") in (change["before"], ""), (
-                    "each change begins where the last ended"
-                )
-                told[change["field"]] = change["after"]
-    shown = {fact: told.get(name, "") for fact, name in SHOWN.items()}
-    return Facts(
-        Status(shown["status"]),
-        UUID(shown["department_id"]),
-        UUID(shown["level_id"]),
-        UUID(shown["holder_id"]) if shown["holder_id"] else None,
-        shown["released"] == "true",
-        shown["awaiting_customer"] == "true",
-        datetime.fromisoformat(shown["awaiting_until"]) if shown["awaiting_until"] else None,
-        shown["new_message"] == "true",
-        Priority(shown["priority"]),
-        UUID(shown["service_type_id"]) if shown["service_type_id"] else None,
-        {name.removeprefix(DATA): code for name, code in told.items() if name.startswith(DATA) and code},
-    )
-
-
-def may_see(name: str, company: Company, row: Row[Any]) -> bool:
-    """Q3 in the words of the product."""
-    levels = {
-        "ana": {company.n1},
-        "bruno": {company.n1},
-        "davi": {company.money},
-        "fabio": {company.n1, company.n2, company.money},
-    }
-    if name == "carla":
-        return row.level_id in (company.n1, company.n2)
-    if name == "vera":
-        return True
-    mine = row.holder_id is None or row.released or str(row.holder_id) == getattr(company, name).id
-    return row.level_id in levels.get(name, set()) and mine
 
 
 class Lives(RuleBasedStateMachine):

@@ -5,8 +5,7 @@ from guiche.ticket.v1 import service_type_pb2, ticket_pb2, verb_service_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
-from test_conversation import refused, status
-from ticket_support import Calls, Company
+from ticket_support import Calls, Company, refused, status
 
 from servicekit.database import Database
 from servicekit.ids import new_id
@@ -37,14 +36,6 @@ def delay(calls: Calls, company: Company) -> service_type_pb2.ServiceType:
     made = calls.types_call(company.admin, "CreateServiceType", name="Entrega", fields=FIELDS)
     result: service_type_pb2.ServiceType = made.service_type
     return result
-
-
-@pytest.fixture
-def ticket_id(calls: Calls, company: Company) -> str:
-    """Started by Ana."""
-    (opened,) = calls.open(company, company.n1)
-    calls.start(company.ana, opened)
-    return opened
 
 
 def given_values(kind: service_type_pb2.ServiceType, *values: str) -> list[ticket_pb2.FieldValue]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from guiche.common.v1 import access_pb2, reference_pb2
 from guiche.ticket.v1 import (
     service_type_service_pb2,
@@ -17,9 +18,11 @@ from guiche.ticket.v1 import (
     verb_service_pb2,
     verb_service_pb2_grpc,
 )
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from servicekit.database import Database
+from servicekit.errors import Failure
+from servicekit.events.outbox import OUTBOX
 from servicekit.ids import new_id
 from servicekit.rpc.caller import Attendant
 from servicekit.rpc.client import Peer
@@ -231,3 +234,24 @@ def appended(company: Company, conversation_id: str, **said: Any) -> ticket_serv
         "snippet": "Ainda não chegou…",
     }
     return ticket_service_pb2.AppendedMessage(**{**given, **said})
+
+
+def status(ticket: ticket_pb2.Ticket) -> str:
+    return ticket_pb2.TicketStatus.Name(ticket.status).removeprefix("TICKET_STATUS_")
+
+
+def kinds(calls: Calls, who: Attendant, ticket_id: str) -> list[str]:
+    entries = calls.history(who, ticket_id).interactions
+    return [ticket_pb2.InteractionKind.Name(entry.kind).removeprefix("INTERACTION_KIND_") for entry in entries]
+
+
+def told(database: Database, event_type: type) -> list[object]:
+    with database.transaction() as connection:
+        query = select(OUTBOX.c.payload).where(OUTBOX.c.type == event_type.DESCRIPTOR.full_name)
+        return [event_type.FromString(payload) for payload in connection.scalars(query.order_by(OUTBOX.c.position))]
+
+
+def refused(act: Callable[[], object]) -> Failure:
+    with pytest.raises(Failure) as refusal:
+        act()
+    return refusal.value
