@@ -24,9 +24,9 @@ FILE = bytes(range(256)) * 1000
 
 
 @pytest.fixture
-def api(database, files, keys_of) -> Iterator[SimpleNamespace]:
+def api(database, files, keys_of, settings) -> Iterator[SimpleNamespace]:
     """`list(…)` and `download(…)` as the gateway calls them, with grants as the ticket service signs them."""
-    server, port = make_server(keys_of("mail"), "127.0.0.1:0", [servicer(database, files, keys_of("mail"))])
+    server, port = make_server(keys_of("mail"), "127.0.0.1:0", [servicer(settings(), database, files, keys_of("mail"))])
     server.start()
     peer = Peer(keys_of("gateway"), "mail", f"127.0.0.1:{port}")
     stub = MessageServiceStub(peer.channel)
@@ -37,6 +37,7 @@ def api(database, files, keys_of) -> Iterator[SimpleNamespace]:
             "org": who.organization_id,
             "ticket": ticket,
             "conversations": [str(one) for one in conversations],
+            "live": True,
             "action": "GRANT_ACTION_READ_MESSAGES",
         }
         return keys_of(issuer).sign("mail", 60, claims | other)
