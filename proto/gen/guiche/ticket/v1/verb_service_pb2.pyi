@@ -71,7 +71,9 @@ Global___Await: _TypeAlias = Await  # noqa: Y015
 
 @_typing.final
 class Classification(_message.Message):
-    """A service type with its data, to be set in the same step."""
+    """A service type with its data, to be set in the same step. Added to what the ticket has of the same service type already;
+    an empty value takes a field's away.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -159,7 +161,7 @@ class ReplyTicketRequest(_message.Message):
     request_id: _builtins.str
     """Repeating a call with the same value gives the same answer (AIP-155). Also as Idempotency-Key."""
     message_id: _builtins.str
-    """The prepared message."""
+    """The prepared message. One that was released before by another request: MESSAGE_ALREADY_RELEASED."""
     then_status: _ticket_pb2.TicketStatus.ValueType
     """OPEN, PENDING, RESOLVED or CLOSED."""
     seen_up_to: _builtins.str

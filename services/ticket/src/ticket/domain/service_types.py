@@ -9,7 +9,7 @@ from typing import Any
 
 MAX_TEXT = 4000
 # At most 18 digits, 6 of them after the point.
-NUMBER = re.compile(r"-?(?=[0-9.]{1,19}$)(?!0[0-9])([0-9]{1,18})(\.[0-9]{1,6})?", re.ASCII)
+NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,6})?", re.ASCII)
 MAX_DIGITS = 18
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 
