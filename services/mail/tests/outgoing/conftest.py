@@ -22,6 +22,7 @@ from mail.storage.tables import DELIVERIES, MESSAGES
 from servicekit.rpc.caller import Attendant
 from servicekit.rpc.client import Peer
 from servicekit.rpc.server import make_server
+from servicekit.tokens import Keys
 
 
 @pytest.fixture
@@ -77,11 +78,28 @@ def who(organization) -> Attendant:
 
 
 @pytest.fixture
-def api(database, files, keys_of, settings, who) -> Iterator[SimpleNamespace]:
-    """The calls of a gateway, each with a grant for its ticket: `api.prepare(ticket, …)` and so on."""
+def caller(keys_of, who) -> Iterator[Callable[[int], SimpleNamespace]]:
+    """The calls of a gateway to the API at a port, each with a grant for its ticket: `.prepare(ticket, …)` and so on."""
+    peers: list[Peer] = []
+
+    def make(port: int) -> SimpleNamespace:
+        peers.append(Peer(keys_of("gateway"), "mail", f"127.0.0.1:{port}"))
+        return calls(peers[-1], keys_of("ticket"), who)
+
+    yield make
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture
+def api(database, files, keys_of, settings, caller) -> Iterator[SimpleNamespace]:
     server, port = make_server(keys_of("mail"), "127.0.0.1:0", [servicer(settings(), database, files, keys_of("mail"))])
     server.start()
-    peer = Peer(keys_of("gateway"), "mail", f"127.0.0.1:{port}")
+    yield caller(port)
+    server.stop(grace=None).wait()
+
+
+def calls(peer: Peer, ticket_keys: Keys, who: Attendant) -> SimpleNamespace:
     stub = MessageServiceStub(peer.channel)
 
     def grant(ticket: Opened, attendant: Attendant, action: str = "GRANT_ACTION_REPLY", **other: object) -> str:
@@ -95,7 +113,7 @@ def api(database, files, keys_of, settings, who) -> Iterator[SimpleNamespace]:
             "live": True,
             "action": action,
         }
-        return keys_of("ticket").sign("mail", 60, claims | other)
+        return ticket_keys.sign("mail", 60, claims | other)
 
     def call(method: str, request_type: type, action: str = "GRANT_ACTION_REPLY") -> Callable[..., object]:
         def ask(ticket: Opened, attendant: Attendant = who, claims: dict[str, object] | None = None, **said: object):
@@ -131,7 +149,7 @@ def api(database, files, keys_of, settings, who) -> Iterator[SimpleNamespace]:
         allowed = grant(ticket, who, "GRANT_ACTION_READ_MESSAGES")
         return b"".join(part.chunk for part in peer.stream(stub.DownloadAttachment, request, who, allowed))
 
-    yield SimpleNamespace(
+    return SimpleNamespace(
         prepare=prepare_with({}),
         prepare_with=prepare_with,
         upload=upload,
@@ -140,8 +158,6 @@ def api(database, files, keys_of, settings, who) -> Iterator[SimpleNamespace]:
         resend=call("ResendMessage", message_service_pb2.ResendMessageRequest),
         list=call("ListMessages", message_service_pb2.ListMessagesRequest, "GRANT_ACTION_READ_MESSAGES"),
     )
-    peer.close()
-    server.stop(grace=None).wait()
 
 
 @pytest.fixture
