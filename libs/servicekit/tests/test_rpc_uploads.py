@@ -156,7 +156,7 @@ def test_what_breaks_the_parts_off_is_raised_and_half_is_never_taken_for_the_who
 def test_a_call_that_is_cancelled_is_never_taken_for_the_whole(
     gateway: Peer, keys_of: KeysOf, messages: Messages
 ) -> None:
-    """gRPC itself shows most of these to the handler as streams that have ended."""
+    """gRPC itself shows some of these to the handler as streams that have ended."""
     stub = mail_grpc.MessageServiceStub(gateway.channel)
     metadata = gateway.metadata(ATTENDANT, granted(keys_of))
     for n in range(20):

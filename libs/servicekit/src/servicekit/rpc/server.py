@@ -179,7 +179,7 @@ def access_of(path: str) -> access_pb2.Access:
 def whole(requests: Iterator[Message]) -> Iterator[Message]:
     """The requests before the empty one that ends them.
 
-    Without it BrokenOff: whether a stream ended or its sender went away, gRPC's iterator often just stops (a race
+    Without it BrokenOff: whether a stream ended or its sender went away, gRPC's iterator may just stop (a race
     within it), and half a file must not be taken for the whole.
     """
     for request in requests:
