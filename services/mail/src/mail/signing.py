@@ -29,7 +29,7 @@ def secret_of(keys: Keys) -> bytes:
 
 
 def token(secret: bytes, message_id: UUID) -> str:
-    return base64.b32encode(message_id.bytes + _mark(secret, message_id.bytes)).decode().rstrip("=").lower()
+    return _signed(secret, message_id.bytes)
 
 
 def message_of(secret: bytes, token: str) -> UUID | None:
@@ -40,8 +40,9 @@ def message_of(secret: bytes, token: str) -> UUID | None:
         raw = base64.b32decode(token.upper() + "=")
     except binascii.Error:
         return None
-    content, mark = raw[:16], raw[16:]
-    return UUID(bytes=content) if hmac.compare_digest(mark, _mark(secret, content)) else None
+    # The whole of it is compared: its last character has bits that decoding ignores, and only one token is a message's.
+    content = raw[:16]
+    return UUID(bytes=content) if hmac.compare_digest(token, _signed(secret, content)) else None
 
 
 def reply_address(account_address: str, token: str) -> str:
@@ -62,6 +63,11 @@ def header_id(token: str, domain: str) -> str:
     return f"{_PREFIX}{token}@{domain}"
 
 
+def header_id_of(secret: bytes, message_id: UUID, account_address: str) -> str:
+    """The Message-ID, without <>, of a message of ours that this account sends."""
+    return header_id(token(secret, message_id), account_address.rpartition("@")[2])
+
+
 def token_in_header_id(header_id: str) -> str:
     """As token_in_address(), of a Message-ID without <>."""
     left = header_id.strip().lower().partition("@")[0]
@@ -70,6 +76,10 @@ def token_in_header_id(header_id: str) -> str:
 
 def _likely(text: str) -> str:
     return text if len(text) == _CHARACTERS and _TOKEN.fullmatch(text) else ""
+
+
+def _signed(secret: bytes, content: bytes) -> str:
+    return base64.b32encode(content + _mark(secret, content)).decode().rstrip("=").lower()
 
 
 def _mark(secret: bytes, content: bytes) -> bytes:

@@ -22,8 +22,9 @@ from servicekit.testing import eventually
 RULES = ["REPLY_ADDRESS", "SIGNED_MESSAGE_ID", "MESSAGE_ID", "REFERENCES", "PROTOCOL"]
 
 
-def flipped(token: str) -> str:
-    return ("b" if token[20] == "a" else "a").join((token[:20], token[21:]))
+def flipped(token: str, at: int = 20) -> str:
+    other = "b" if token[at] == "a" else "a"
+    return token[:at] + other + token[at + 1 :]
 
 
 @pytest.mark.parametrize(
@@ -70,12 +71,13 @@ def test_a_mail_to_the_signed_address_of_a_message_joins_it_however_it_is_writte
     "forge",
     [
         lambda ours: ours.address.replace(ours.token, flipped(ours.token)),
+        lambda ours: ours.address.replace(ours.token, flipped(ours.token, 38)),
         lambda ours: ours.address.replace(ours.token, ours.token[:-1]),
         lambda ours: ours.address.replace(ours.token, signing.token(b"another secret", ours.id)),
         lambda ours: ours.address.replace(ours.token, signing.token(SECRET, uuid4())),
         lambda ours: ours.address.replace("+" + ours.token, "+vendas"),
     ],
-    ids=["forged", "cut", "expired key", "no message", "plain"],
+    ids=["forged", "forged at its end", "cut", "expired key", "no message", "plain"],
 )
 def test_a_forged_address_joins_nothing_and_the_other_rules_still_apply(
     arrive: Any, found: Any, begun: Any, forge: Any
@@ -84,6 +86,14 @@ def test_a_forged_address_joins_nothing_and_the_other_rules_still_apply(
     arrive(letter("o@c", in_reply_to=["m1@c"]), to=[forge(begun.ours)])
     assert (found()["n@c"].joined_by, found()["n@c"].conversation_id == begun.conversation) == ("", False)
     assert (found()["o@c"].joined_by, found()["o@c"].conversation_id) == ("MESSAGE_ID", begun.conversation)
+
+
+def test_a_token_is_good_in_one_form_alone() -> None:
+    for message_id in (uuid4() for _ in range(50)):
+        token = signing.token(SECRET, message_id)
+        assert signing.message_of(SECRET, token) == message_id
+        for letter_ in "abcdefghijklmnopqrstuvwxyz234567".replace(token[-1], ""):
+            assert signing.message_of(SECRET, token[:-1] + letter_) is None
 
 
 def test_nothing_joins_across_organizations(arrive: Any, found: Any, begun: Any, foreign_account: Account) -> None:
