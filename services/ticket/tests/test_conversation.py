@@ -1,5 +1,6 @@
 """A ticket's way through its conversation: answered, awaited, written on, continued."""
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,8 +15,9 @@ from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.events.commands import republish
 from servicekit.ids import new_id
+from servicekit.testing import eventually
 from servicekit.tokens import Keys
-from ticket import main
+from ticket import main, tasks
 from ticket.handlers import awaiting
 
 FOLLOW, RELEASE = verb_service_pb2.AWAIT_MODE_FOLLOW, verb_service_pb2.AWAIT_MODE_RELEASE
@@ -133,6 +135,27 @@ def test_what_was_awaited_and_does_not_come_brings_the_ticket_back_to_its_holder
     assert len(told(database, ticket_events_pb2.TicketAwaitingExpired)) == 1
 
 
+def test_any_number_of_clocks_bring_back_each_ticket_once(
+    calls: Calls, company: Company, clock: Clock, database: Database
+) -> None:
+    ids = calls.open(company, company.n1, 20)
+    wait = verb_service_pb2.Await(mode=RELEASE, until=clock.now + timedelta(hours=1))
+    for ticket_id in ids:
+        calls.reply(company.ana, ticket_id, "PENDING", awaiting=wait)
+    clock.now += timedelta(hours=2)
+    stop = threading.Event()
+    loops = [threading.Thread(target=tasks.awaiting_loop(database, clock), args=(stop,)) for _ in range(3)]
+    for loop in loops:
+        loop.start()
+    try:
+        eventually(lambda: len(calls.ids(company.ana, status=[ticket_service_pb2.STATUS_FILTER_OPEN])) == 20)
+    finally:
+        stop.set()
+        for loop in loops:
+            loop.join()
+    assert len(told(database, ticket_events_pb2.TicketAwaitingExpired)) == 20
+
+
 def test_a_batch_of_messages_is_added_in_order_and_each_once_however_often_it_is_told(
     calls: Calls, company: Company, ticket_id: str, conversation: str, database: Database
 ) -> None:
@@ -149,6 +172,24 @@ def test_a_batch_of_messages_is_added_in_order_and_each_once_however_often_it_is
     assert kinds(calls, company.ana, ticket_id)[-3:] == ["MESSAGE_RECEIVED"] * 3
     events = told(database, ticket_events_pb2.TicketMessageAppended)
     assert [event.message_id for event in events] == [message.message_id for message in said]
+
+
+def test_racing_batches_that_share_messages_add_each_once(calls: Calls, company: Company) -> None:
+    conversations = [str(new_id()) for _ in range(5)]
+    opened = [calls.open(company, company.n1, conversation_id=conversation)[0] for conversation in conversations]
+    said = [appended(company, conversation) for conversation in conversations for _ in range(4)]
+    batches = [said[start:] + said[:start] for start in range(0, 20, 4)]
+
+    def tell(batch: list[ticket_service_pb2.AppendedMessage]) -> list[str]:
+        request = ticket_service_pb2.AppendMessagesRequest(messages=batch)
+        return [
+            found.ticket_id for found in calls.routing.call(calls.inner.AppendMessages, request, timeout=20).tickets
+        ]
+
+    with ThreadPoolExecutor(len(batches)) as pool:
+        answers = list(pool.map(tell, batches))
+    assert all(set(answer) == set(opened) for answer in answers)
+    assert [calls.get(company.ana, ticket_id).interactions for ticket_id in opened] == [4] * 5
 
 
 def test_appending_a_batch_takes_no_more_statements_than_one_message(

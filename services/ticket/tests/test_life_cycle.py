@@ -66,7 +66,7 @@ class Lives(RuleBasedStateMachine):
         self.now = NOW
         self.held = self.database.engine.connect()
         self.transaction = self.held.begin()
-        self.conversations = [new_id() for _ in range(4)]
+        self.conversations = [new_id() for _ in range(2)]
         # Each message of a customer, as it was first told, and the conversation of each.
         self.written: list[Written] = []
         self.openings: list[opening.Opening] = []
@@ -88,7 +88,7 @@ class Lives(RuleBasedStateMachine):
         self.type_id, self.field_id = made.id, made.fields[0]["id"]
         service_types.demand(self.connection, self.company.id, self.company.finance)
         self.people: Mapping[str, Viewer] = {name: self.viewer_of(name) for name in PEOPLE}
-        self.open([0, 1, 2], [], 0)
+        self.open([0, 1], [], 0)
 
     def viewer_of(self, name: str) -> Viewer:
         me = getattr(self.company, name)
