@@ -64,3 +64,12 @@ def test_a_process_that_cannot_be_started_is_tried_again(
     dying.command[0] = python
     ended(dying)
     dying.process.wait()
+
+
+@pytest.mark.parametrize(("relay", "module"), [("", "all_in_one.gateway"), ("mail.example:25", "gateway")])
+def test_the_gateway_shows_outgoing_mail_where_no_relay_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, relay: str, module: str
+) -> None:
+    monkeypatch.setenv("GUICHE_SMTP_RELAY", relay)
+    number = up.PROCESSES.index(("gateway", ""))
+    assert up.child(tmp_path, number).command[1:] == ["-m", module]

@@ -33,6 +33,33 @@ def test_every_operation_says_how_it_fails_and_who_may_call_it(document: dict[st
         assert operation["security"] in ([{"bearer": []}, {"cookie": []}], [{}])
 
 
+def test_every_body_is_of_a_kind_the_page_of_the_document_can_show(document: dict[str, Any]) -> None:
+    operations = [operation for path in document["paths"].values() for operation in path.values()]
+    kinds = {kind for operation in operations for kind in operation.get("requestBody", {}).get("content", {})}
+    assert kinds == {"application/json", "application/octet-stream"}
+
+
+def test_messages_within_a_request_hold_what_may_be_sent_and_only_that(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    asked, answered = schemas["FieldInput"], schemas["Field"]
+    assert (asked["required"], asked["additionalProperties"]) == (["name", "kind"], False)
+    assert answered["required"] == ["id", "name", "kind", "mandatory", "choices"]
+    assert schemas["ReplyToTicketRequest"]["properties"]["awaiting"]["anyOf"][1] == {"type": "null"}
+    assert schemas["AwaitInput"]["properties"]["until"]["type"] == ["string", "null"]
+
+
+def test_only_the_allowed_values_of_an_enum_are_offered(document: dict[str, Any]) -> None:
+    reply = document["components"]["schemas"]["ReplyToTicketRequest"]
+    assert reply["properties"]["thenStatus"]["enum"] == ["OPEN", "PENDING", "RESOLVED", "CLOSED"]
+    assert reply["required"] == ["thenStatus"]
+
+
+def test_what_a_header_may_say_is_not_demanded_of_the_body(document: dict[str, Any]) -> None:
+    update = document["components"]["schemas"]["UpdateServiceTypeRequest"]
+    assert "etag" not in update["required"]
+    assert "minLength" not in update["properties"]["etag"]
+
+
 def test_comments_and_limits_of_the_contracts_are_in_the_document(document: dict[str, Any]) -> None:
     listed = document["paths"]["/api/v1/tickets"]["get"]
     assert listed["description"] == "The tickets the attendant may see, newest activity first."

@@ -76,6 +76,15 @@ def test_a_reply_is_prepared_then_released_by_the_verb_under_one_request_id(clie
     assert [call.method for call in world.calls] == ["AuthorizeTicket", "PrepareReply", "ReplyTicket"]
 
 
+def test_a_reply_may_be_as_long_as_its_contract_says_and_no_longer(client: httpx.Client, world: World) -> None:
+    ticket, headers = world.add_ticket(), world.headers()
+    longest = {"text": "ã" * 200_000, "html": "ã" * 500_000}
+    assert reply(client, ticket.id, headers, **longest).status_code == 200
+    assert world.calls_of("PrepareReply")[0].request.html == longest["html"]
+    answer = reply(client, ticket.id, headers, text="x" * 4 * 1024 * 1024)
+    assert (answer.status_code, answer.json()["code"]) == (413, "BODY_TOO_LARGE")
+
+
 def test_what_is_left_out_is_absent_and_not_empty(client: httpx.Client, world: World) -> None:
     ticket = world.add_ticket()
     assert reply(client, ticket.id, world.headers(), awaiting=None, classification=None).status_code == 200

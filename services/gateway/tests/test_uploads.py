@@ -125,6 +125,16 @@ def test_nobody_uploads_without_having_signed_in(client: httpx.Client, world: Wo
     assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
 
 
+def test_a_cookie_alone_uploads_nothing_since_a_form_of_another_site_would_bring_it(
+    client: httpx.Client, world: World
+) -> None:
+    headers = {"Cookie": f"__Host-guiche-access={world.token()}", "X-File-Name": "a"}
+    answer = client.post(path_of(world), headers=headers, content=b"x")
+    assert (answer.status_code, answer.json()["code"]) == (403, "CSRF_HEADER_MISSING")
+    answer = client.post(path_of(world), headers=headers | {"X-Guiche-CSRF": "1"}, content=b"x")
+    assert answer.status_code == 200
+
+
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_file_over_the_limit_is_refused(client: httpx.Client, world: World, announced: bool) -> None:
     def body() -> Iterator[bytes]:
@@ -138,9 +148,7 @@ def test_a_file_over_the_limit_is_refused(client: httpx.Client, world: World, an
 
 
 @pytest.mark.parametrize("more", ["Content-Length: 5000", "Transfer-Encoding: chunked"])
-def test_a_client_that_goes_away_half_way_has_stored_nothing(
-    client: httpx.Client, world: World, more: str, gateway: "httpx.URL"
-) -> None:
+def test_a_client_that_goes_away_half_way_has_stored_nothing(client: httpx.Client, world: World, more: str) -> None:
     url = httpx.URL(str(client.base_url))
     part = b"400\r\n" + bytes(1024) + b"\r\n" if "chunked" in more else bytes(1024)
     arrived = threading.Event()

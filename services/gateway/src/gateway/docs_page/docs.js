@@ -82,8 +82,8 @@ function signing(operation) {
 
 function body(operation) {
   if (!operation.requestBody) return [];
-  const schema = resolve(operation.requestBody.content["application/json"].schema);
-  return section("Body (JSON)", properties(schema));
+  const json = operation.requestBody.content["application/json"];
+  return json ? section("Body (JSON)", properties(resolve(json.schema))) : section("Body", "The file itself.");
 }
 
 function parameters(operation) {
