@@ -571,7 +571,10 @@ export interface components {
             /** @description Absent where there is nothing afterwards. */
             after: components["schemas"]["Value"] | null;
         };
-        /** @description A service type with its data, to be set in the same step. */
+        /**
+         * @description A service type with its data, to be set in the same step. Added to what the ticket has of the same service type already;
+         *     an empty value takes a field's away.
+         */
         ClassificationInput: {
             /** Format: uuid */
             serviceTypeId: string;
