@@ -1,10 +1,11 @@
 """The customer's side of a conversation: a real SMTP server that receives what Guichê sends, and answers to it."""
 
-import asyncio
 import email.policy
 import re
 import smtplib
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
@@ -48,6 +49,7 @@ class Correspondent:
         self.refused: dict[str, str] = {}
         self.routes: dict[str, int] = {}
         self.strips = False
+        self.onward = ThreadPoolExecutor(1)
         self.lock = threading.Lock()
         (self.port,) = free_ports(1)
         self.controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=10)
@@ -63,16 +65,18 @@ class Correspondent:
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         parsed = BytesParser(policy=email.policy.default).parsebytes(bytes(envelope.content or b""))
         assert isinstance(parsed, EmailMessage)
+        sender = (envelope.mail_from or "").strip("<>")
         with self.lock:
-            self.received.append(Received(envelope.mail_from or "", list(envelope.rcpt_tos), parsed))
+            self.received.append(Received(sender, list(envelope.rcpt_tos), parsed))
         for address in envelope.rcpt_tos:
             if port := self.routes.get(address.rpartition("@")[2]):
-                await asyncio.to_thread(self.hand_over, envelope.mail_from or "", address, parsed, port)
+                # As servers do: accepted first, handed over afterwards.
+                self.onward.submit(self.hand_over, sender, address, parsed, port)
         return "250 OK"
 
     def hand_over(self, sender: str, address: str, mail: EmailMessage, port: int) -> None:
         if self.strips:
-            sender = sender or parseaddr(str(mail["From"]))[1]
+            sender, mail = sender or parseaddr(str(mail["From"]))[1], deepcopy(mail)
             for name in MARKS_OF_MACHINES:
                 del mail[name]
         with smtplib.SMTP("127.0.0.1", port, timeout=30) as smtp:
@@ -83,6 +87,7 @@ class Correspondent:
 
     def stop(self) -> None:
         self.controller.stop()
+        self.onward.shutdown()
 
     @property
     def address(self) -> str:

@@ -5,9 +5,9 @@ from email.utils import parseaddr
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
-from correspondent import Correspondent, Received, answer_to
+from conversing import all_of, answered_by_mail, becomes, done, messages, opened, read, somebody
+from correspondent import Correspondent
 from e2e_support import System, about, arrives, letter
 
 from servicekit.testing import eventually
@@ -17,43 +17,6 @@ ANSWERS = {
     "REPLY_ADDRESS": {"In_Reply_To": None, "References": None},
     "SIGNED_MESSAGE_ID": {"to": "atendimento@demo.guiche"},
 }
-
-
-def somebody() -> str:
-    return f"cliente-{uuid4().hex[:10]}@exemplo.com"
-
-
-def opened(system: System, ana: httpx.Client, customer: str, subject: str = "") -> dict[str, Any]:
-    subject = subject or f"Conversa {uuid4().hex[:8]}"
-    system.send(letter(subject, sender=f"Cliente <{customer}>"), sender=customer)
-    return arrives(ana, subject)
-
-
-def read(client: httpx.Client, ticket: dict[str, Any]) -> dict[str, Any]:
-    answer = client.get(f"/tickets/{ticket['id']}")
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
-def done(client: httpx.Client, ticket: dict[str, Any], verb: str, **body: Any) -> dict[str, Any]:
-    answer = client.post(f"/tickets/{ticket['id']}:{verb}", json=body)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
-
-
-def messages(client: httpx.Client, ticket: dict[str, Any]) -> list[dict[str, Any]]:
-    answer = client.get(f"/tickets/{ticket['id']}/messages", params={"pageSize": "50"})
-    assert answer.status_code == 200, answer.text
-    return list(answer.json()["messages"])
-
-
-def becomes(client: httpx.Client, ticket: dict[str, Any], status: str) -> dict[str, Any]:
-    return eventually(lambda: found if (found := read(client, ticket))["status"] == status else None, seconds=30)
-
-
-def answered_by_mail(system: System, received: Received, customer: str, text: str, **headers: Any) -> None:
-    mail = answer_to(received.mail, text, f"Cliente <{customer}>", **headers)
-    system.send(mail, to=parseaddr(str(mail["To"]))[1], sender=customer)
 
 
 def test_the_acknowledgement_carries_the_protocol_and_every_mark_of_an_automatic_mail(
@@ -178,12 +141,6 @@ def test_the_whole_conversation(system: System, customers_server: Correspondent)
         closed = read(bruno, ticket)
         assert [(link["kind"], link["ticketId"]) for link in closed["links"]] == [("NEXT", later["id"])]
         assert "Voltou a acontecer." not in [m["newText"].strip() for m in messages(bruno, ticket)]
-
-
-def all_of(client: httpx.Client, customer: str) -> list[dict[str, Any]]:
-    """The tickets whose first message is of this address."""
-    listed = client.get("/tickets", params={"pageSize": "20"}).json()["tickets"]
-    return [row for row in listed if any(m["sender"]["email"] == customer for m in messages(client, row)[:1])]
 
 
 def valid(field: dict[str, Any]) -> str:

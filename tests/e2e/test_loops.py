@@ -8,10 +8,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from conversing import somebody
 from correspondent import Correspondent
 from e2e_support import System, arrives, letter
 from test_all_in_one import running
-from test_conversation import somebody
 
 from all_in_one.environment import OWNERS, free_ports
 from localservers.postgres import Postgres
@@ -72,9 +72,15 @@ def test_two_installations_do_not_answer_each_other_without_end(
                 customers_server.acknowledgement(customer)
         finally:
             customers_server.strips, customers_server.routes = False, {}
-    exchanged = [to_domain(one.recipients[0]) for one in customers_server.received if "Eco" in str(one.mail["Subject"])]
-    mine = [domain for domain in exchanged if domain in ("alfa.example", "beta.example")]
-    assert mine == (["beta.example", "alfa.example"] if strips else ["beta.example"])
+        [
+            (o.sender, o.recipients, str(o.mail["Subject"]), str(o.mail["Message-ID"]), o.is_acknowledgement)
+            for o in customers_server.received
+            if name in str(o.mail["Subject"])
+        ]
+    )
+    echoes = [one for one in customers_server.received if subject in str(one.mail["Subject"])]
+    exchanged = [to_domain(one.recipients[0]) for one in echoes]
+    assert exchanged == (["beta.example", "alfa.example"] if strips else ["beta.example"])
 
 
 def to_domain(address: str) -> str:
