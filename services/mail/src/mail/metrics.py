@@ -43,4 +43,6 @@ SENT_AFTER = Histogram("guiche_mail_sent_after_seconds", "From release to accept
 RELAY_AWAY = Gauge("guiche_mail_relay_away", "1 while the relay cannot be reached or does not let this process in")
 # Set by the scheduler.
 OUTGOING = Gauge("guiche_mail_outgoing_mails", "Mails that have not been sent yet, counted up to 10,000")
-OUTGOING_AGE = Gauge("guiche_mail_outgoing_age_seconds", "Age of the oldest mail that has not been sent yet; 0: none")
+OUTGOING_AGE = Gauge(
+    "guiche_mail_outgoing_age_seconds", "Age of the oldest mail neither sent nor refused for now; 0: none"
+)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from mail_support import database_away
 from outgoing_support import told
 from sqlalchemy import text
 
@@ -17,6 +18,7 @@ from mail.metrics import RELAY_AWAY
 from mail.outgoing.relay import connect
 from mail.storage.tables import MESSAGES
 from servicekit.errors import Failure
+from servicekit.events.trouble import Trouble
 from servicekit.testing import eventually
 
 
@@ -276,6 +278,29 @@ def test_what_a_sender_finds_out_late_is_better_than_not_to_know(
     thread.join(10)
     assert state_of(message_id) == "SENT"
     assert told(database) == ["QUEUED", "UNKNOWN", "SENT"]
+
+
+def test_a_database_that_is_away_when_the_relay_answers_makes_nothing_unknown(
+    ticket, replied, sender, customer, state_of, database, monkeypatch
+):
+    met: list[object] = []
+
+    class Noting(Trouble):
+        def met(self, error: object) -> float:
+            met.append(error)
+            return super().met(error)
+
+    monkeypatch.setattr(sending, "Trouble", Noting)
+    customer.answering.clear()
+    message_id = replied(ticket)
+    thread = threading.Thread(target=send_due, args=(sender,))
+    thread.start()
+    eventually(lambda: customer.got)
+    with database_away(database):
+        customer.answering.set()
+        eventually(lambda: met)
+    thread.join(20)
+    assert state_of(message_id) == "SENT"
 
 
 def test_a_report_that_is_faster_than_the_relays_word_stands(ticket, replied, sender, customer, state_of, database):

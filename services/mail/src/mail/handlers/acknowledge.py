@@ -28,11 +28,11 @@ def acknowledge(
     if opening is None:
         return None
     to = sendable(opening.message.reply_to_email or opening.message.sender_email)
-    reason = why_not(connection, ticket, opening, to, most_an_hour)
-    if reason:
-        NOT_ACKNOWLEDGED.labels(reason).inc()
-        return None
     [account] = accounts.of_organization(connection, ticket.organization_id, [opening.account_id])
+    reason = why_not(connection, ticket, opening, to, most_an_hour)
+    if reason or not sendable(account.address):
+        NOT_ACKNOWLEDGED.labels(reason or "account").inc()
+        return None
     words = directory.acknowledgement(connection, department_id, ticket.organization_id)
     message = acknowledgement(ticket, account, opening.message, to, words, secret)
     stored.add(connection, [], [message], [])
@@ -83,7 +83,7 @@ def acknowledgement(ticket: Ticket, account: Account, answered: Message, to: str
         ticket_id=ticket.id,
         account_id=account.id,
         answers_id=answered.id,
-        message_id_header=signing.header_id(signing.token(secret, message_id), account.address.rpartition("@")[2]),
+        message_id_header=signing.header_id_of(secret, message_id, sendable(account.address)),
         delivery_state="QUEUED",
         delivery_at=now,
     )

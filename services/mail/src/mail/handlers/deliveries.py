@@ -120,7 +120,7 @@ def resend(connection: Connection, message_id: UUID) -> None:
     found = deliveries.lock_message(connection, message_id)
     if found is None or found[0].delivery_state not in ("FAILED", "UNKNOWN"):
         raise DeliveryNotEnded("Only a message that failed, or whose delivery is unknown, can be sent again.")
-    deliveries.put_back(connection, message_id, 0, "", None)
+    deliveries.queue_anew(connection, message_id)
     change(connection, *found, "QUEUED")
     poke(connection, CHANNEL)
 
@@ -133,14 +133,14 @@ def recover(database: Database) -> int:
             found = deliveries.lock_message(connection, row.id)
             assert found is not None, "a delivery is of a message"
             message, organization_id = found
+            if message.delivery_state != "SENDING":
+                # It came back already; its words stand.
+                deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
+                continue
             if row.kind == "ACKNOWLEDGEMENT" and row.attempts < MOST_ACKNOWLEDGEMENTS:
                 deliveries.put_back(connection, row.id, 0, INTERRUPTED, row.refused_since)
                 deliveries.set_state(connection, row.id, "QUEUED", INTERRUPTED, [])
                 poke(connection, CHANNEL)
-                continue
-            if message.delivery_state != "SENDING":
-                # It came back already; its words stand.
-                deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
                 continue
             # Not fenced: should its sender be alive after all, what it found out is better than not to know.
             deliveries.end(connection, row.id, done=False, detail=INTERRUPTED)

@@ -136,7 +136,6 @@ def prepare(connection: Connection, who: Writer, draft: Draft, secret: bytes, mo
     text, html = body(draft)
     message_id, now = new_id(), datetime.now(UTC)
     attachments = files(connection, who, draft.attachment_ids, message_id, most_bytes)
-    token = signing.token(secret, message_id)
     message = Message(
         id=message_id,
         conversation_id=who.scope.conversations[0],
@@ -159,7 +158,7 @@ def prepare(connection: Connection, who: Writer, draft: Draft, secret: bytes, mo
         account_id=account.id,
         answers_id=known.answered.id if known.answered else None,
         bcc_addresses=bcc,
-        message_id_header=signing.header_id(token, sendable(account.address).rpartition("@")[2]),
+        message_id_header=signing.header_id_of(secret, message_id, sendable(account.address)),
         delivery_state="DRAFT",
         delivery_at=now,
     )

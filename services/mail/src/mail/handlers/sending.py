@@ -36,6 +36,8 @@ from servicekit.telemetry import log, span
 FIRST_REST = timedelta(seconds=15)
 LONGEST_REST = timedelta(hours=4)
 GIVEN_UP_AFTER = timedelta(days=2)
+# So long is it tried to commit what became of a mail.
+SETTLING_SECONDS = 120.0
 # After the relay broke off, or the store of files did: no fault of the mail.
 UNTRIED_SECONDS = 5.0
 
@@ -133,8 +135,7 @@ def send_one(sender: Sender, link: Link) -> bool:
             raise
         sender.there()
         crash.point("send.after")
-        with sender.database.transaction() as connection:
-            outcome = settle(connection, claimed, outcome)
+        outcome = settled(sender, claimed, outcome)
         note(claimed, outcome, time.monotonic() - began)
     return True
 
@@ -193,6 +194,22 @@ def spoken(sender: Sender, link: Link, claimed: Claimed) -> Outcome:
 def is_last(row: Row[Any]) -> bool:
     """Whether a further refusal for now is the end of it."""
     return row.refused_since is not None and datetime.now(UTC) - row.refused_since >= GIVEN_UP_AFTER
+
+
+def settled(sender: Sender, claimed: Claimed, outcome: Outcome) -> Outcome:
+    """Patient: a database that is away for a moment must not make unknown what is known."""
+    away, until = Trouble(LOG, "settling_database"), time.monotonic() + SETTLING_SECONDS
+    while True:
+        try:
+            with sender.database.transaction() as connection:
+                stands = settle(connection, claimed, outcome)
+        except SQLAlchemyError as error:
+            if time.monotonic() > until:
+                raise
+            time.sleep(away.met(error))
+        else:
+            away.over()
+            return stands
 
 
 def settle(connection: Connection, claimed: Claimed, outcome: Outcome) -> Outcome:

@@ -15,8 +15,9 @@ from mail.parsing.headers import plain, plain_lines
 _POLICY = SMTP.clone(cte_type="7bit")
 _SIMPLE_TEXT = re.compile(r"[ -~]{0,60}")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]{1,60}")
-# RFC 2047, 2: an encoded word has at most 75 characters.
-_ENCODED_WORD = 75
+# RFC 2047, 2: a line with an encoded word has at most 76 characters, of which the first has the field's name as well.
+_ENCODED_LINE = 76
+_LONGEST_NAME = "Reply-To"
 _HEADER_ID = re.compile(r"[!-;=?-~]{1,250}")
 _REFERENCES = 20
 _SUBJECT_CHARACTERS = 400
@@ -118,7 +119,7 @@ def words(text: str) -> str:
 
 def encoded(text: str) -> str:
     """Encoded words (RFC 2047), each on a line of its own."""
-    return Header(text, "utf-8", maxlinelen=_ENCODED_WORD).encode(linesep="\r\n")
+    return Header(text, "utf-8", maxlinelen=_ENCODED_LINE, header_name=_LONGEST_NAME).encode(linesep="\r\n")
 
 
 def body_of(mail: Mail) -> EmailMessage:

@@ -124,9 +124,17 @@ def put_back(
     connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(again))
 
 
+def queue_anew(connection: Connection, delivery_id: UUID) -> None:
+    """As if it had never been tried."""
+    put_back(connection, delivery_id, 0, "", None)
+    now = {"created_at": func.clock_timestamp()}
+    connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(now))
+
+
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """due: could be sent now; waiting: those and the ones being sent or resting; oldest: when that was queued."""
+    """due: could be sent now; waiting: those and the ones being sent or resting; oldest: when that was queued, of those
+    no server has refused for now."""
 
     due: int
     waiting: int
@@ -135,10 +143,10 @@ class Queue:
 
 MEASURE = text("""
     WITH waiting AS (
-        SELECT sending, next_at, created_at FROM deliveries
+        SELECT sending, next_at, created_at, refused_since FROM deliveries
         WHERE done_at IS NULL AND failed_at IS NULL ORDER BY next_at LIMIT :most)
     SELECT count(*) FILTER (WHERE next_at <= clock_timestamp() AND NOT sending) AS due, count(*) AS waiting,
-           min(created_at) AS oldest
+           min(created_at) FILTER (WHERE refused_since IS NULL) AS oldest
     FROM waiting
 """)
 
