@@ -16,6 +16,7 @@ from servicekit.testing import eventually
 VICTIMS = [
     "mail-receiver",
     "mail-ingest",
+    "mail-send",
     "mail-worker",
     "mail-scheduler",
     "routing-worker",
