@@ -4,7 +4,7 @@ Runs before the cleaning, which drops the classes and ids by which mail clients 
 recursion and a bounded number of nodes: nesting and length are the sender's choice.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Literal, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -34,8 +34,11 @@ _HINTS = (
     "sent:",
     "assunto:",
     "subject:",
-    "mensagem",
-    "message",
+    "mensagem original",
+    "mensagem encaminhada",
+    "original message",
+    "forwarded message",
+    "mensaje original",
 )
 # What holds history as a whole, and nothing else.
 _WHOLE = (
@@ -49,6 +52,7 @@ _WROTE = ".gmail_attr, .moz-cite-prefix, #reply-intro"
 _QUOTES = "blockquote[type=cite i], blockquote.gmail_quote"
 _NODES = 50_000
 _LINES = 5_000
+_LINES_OF_A_HEADER = 12
 _SEEN = ("img", "hr", "table", "video", "audio")
 
 Kind = Literal["WHOLE", "WROTE", "REST"]
@@ -78,12 +82,12 @@ def mark_history(html: str) -> str:
 
 
 def _beginnings(document: LexborHTMLParser, body: LexborNode) -> Iterator[Beginning]:
-    positions, lines = _read(body)
     by_selector: tuple[tuple[Kind, str], ...] = (("WHOLE", _WHOLE), ("REST", _REST), ("WROTE", _WROTE))
-    for kind, selector in by_selector:
-        for node in document.css(selector):
-            if node.mem_id in positions:
-                yield Beginning(positions[node.mem_id], kind, node)
+    marked = [(kind, node) for kind, selector in by_selector for node in document.css(selector)]
+    positions, lines = _read(body, {node.mem_id for _, node in marked})
+    for kind, node in marked:
+        if node.mem_id in positions:
+            yield Beginning(positions[node.mem_id], kind, node)
     heads = [text for text, _ in lines]
     for index, (_, node) in enumerate(lines):
         begins, _ = history_begins(heads, index)
@@ -92,17 +96,22 @@ def _beginnings(document: LexborHTMLParser, body: LexborNode) -> Iterator[Beginn
             break
 
 
-def _read(body: LexborNode) -> tuple[dict[int, int], list[tuple[str, LexborNode]]]:
-    """The nodes' positions, and the lines as a reader sees them, each with the text node it begins with."""
+def _read(body: LexborNode, marked: Set[int]) -> tuple[dict[int, int], list[tuple[str, LexborNode]]]:
+    """The nodes' positions, and the lines as a reader sees them, each with the text node it begins with.
+
+    Not far beyond the first of the nodes that are marked by their client: only what stands before it matters.
+    """
     positions: dict[int, int] = {}
     lines: list[tuple[str, LexborNode]] = []
     pieces: list[str] = []
     first: LexborNode | None = None
-    node, entering = body.first_child, True
-    while node is not None and len(positions) < _NODES and len(lines) < _LINES:
+    node, entering, most_lines = body.first_child, True, _LINES
+    while node is not None and len(positions) < _NODES and len(lines) < most_lines:
         tag = node.tag or ""
         if entering:
             positions[node.mem_id] = len(positions)
+            if node.mem_id in marked:
+                most_lines = min(most_lines, len(lines) + _LINES_OF_A_HEADER)
         if tag == "-text" and entering:
             text = " ".join((node.text_content or "")[:1_000].split())
             if text:
