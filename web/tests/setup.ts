@@ -33,6 +33,11 @@ Object.defineProperties(HTMLElement.prototype, {
   clientWidth: { configurable: true, get: () => DESKTOP },
 });
 Element.prototype.scrollTo = () => undefined;
+Element.prototype.scrollIntoView = () => undefined;
+// The editor asks where its letters stand.
+Range.prototype.getClientRects = () => [] as unknown as DOMRectList;
+Range.prototype.getBoundingClientRect = () => new DOMRect();
+Document.prototype.elementFromPoint = () => null;
 Object.defineProperty(document, "fonts", { value: new EventTarget() });
 
 afterEach(() => {

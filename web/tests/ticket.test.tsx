@@ -95,6 +95,7 @@ test("facts stand in the order attendants know", async () => {
     "Abertura",
     "Tempo decorrido",
     "Status",
+    "Tipo de atendimento",
   ]);
 });
 

@@ -1,9 +1,10 @@
 import { Tooltip } from "@mantine/core";
-import { IconArrowsExchange2, IconExternalLink } from "@tabler/icons-react";
+import { IconArrowsExchange2, IconClockHour4, IconExternalLink, IconLockOpen } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
 import type { Ticket } from "@/api/types";
 import { Initials, PlatformIcon, PriorityMark, StatusBadge } from "@/ui/badges";
+import { absoluteTime, shortDay } from "@/ui/format";
 import { RelativeTime } from "@/ui/time";
 import styles from "./queue-list.module.css";
 
@@ -41,12 +42,18 @@ export function QueueRow(props: RowProps) {
           <span className={`${styles.line} ${styles.protocol}`}>{ticket.protocol}</span>
         </span>
         <span className={styles.cell}>
-          <span className={`${styles.line} ${styles.subject}`}>{ticket.subject || t("queue.noSubject")}</span>
+          <span className={styles.marked}>
+            <span className={`${styles.line} ${styles.subject}`}>{ticket.subject || t("queue.noSubject")}</span>
+            <NewMessage ticket={ticket} />
+          </span>
           <span className={`${styles.line} ${styles.quiet}`}>{ticket.snippet || t("queue.noSnippet")}</span>
         </span>
         <span className={`${styles.cell} ${styles.stack}`}>
           <StatusBadge status={ticket.status} />
-          <PriorityMark priority={ticket.priority} />
+          <span className={styles.marked}>
+            <PriorityMark priority={ticket.priority} />
+            <AwaitedUntil ticket={ticket} />
+          </span>
         </span>
         <span className={`${styles.cell} ${styles.place}`}>
           <span className={styles.line}>{ticket.department?.name}</span>
@@ -94,7 +101,10 @@ export function QueueCard(props: RowProps) {
       <span className={styles.end}>
         <RelativeTime at={ticket.lastActivityAt} />
       </span>
-      <span className={`${styles.line} ${styles.subject}`}>{ticket.subject || t("queue.noSubject")}</span>
+      <span className={styles.marked}>
+        <span className={`${styles.line} ${styles.subject}`}>{ticket.subject || t("queue.noSubject")}</span>
+        <NewMessage ticket={ticket} />
+      </span>
       <span className={`${styles.line} ${styles.quiet}`}>{ticket.snippet || t("queue.noSnippet")}</span>
       <span className={`${styles.line} ${styles.protocol}`}>
         {[ticket.protocol, ticket.department?.name, ticket.level?.name].filter(Boolean).join(" · ")}
@@ -102,12 +112,14 @@ export function QueueCard(props: RowProps) {
       <span className={styles.cardFoot}>
         <StatusBadge status={ticket.status} />
         <PriorityMark priority={ticket.priority} />
+        <AwaitedUntil ticket={ticket} />
         {ticket.holder && (
           <>
             <Initials name={ticket.holder.name} me={ticket.holder.id === myId} />
             <span className="visually-hidden">
               {t("ticket.holder")}: {ticket.holder.name}
             </span>
+            <ReleasedMark ticket={ticket} />
           </>
         )}
         <Interactions count={ticket.interactions} />
@@ -131,7 +143,48 @@ function Holder({ ticket, myId }: { ticket: Ticket; myId: string }) {
     <span className={styles.holder}>
       <Initials name={holder.name} me={mine} />
       <span className={styles.line}>{mine ? t("queue.you") : holder.name}</span>
+      <ReleasedMark ticket={ticket} />
     </span>
+  );
+}
+
+/** The customer wrote, and nobody has acted on it since. */
+function NewMessage({ ticket }: { ticket: Ticket }) {
+  const { t } = useTranslation();
+  if (!ticket.newMessage) return null;
+  return (
+    <span className={styles.newMessage} data-testid="new-message">
+      {t("fact.newMessage")}
+    </span>
+  );
+}
+
+function ReleasedMark({ ticket }: { ticket: Ticket }) {
+  const { t } = useTranslation();
+  if (!ticket.released) return null;
+  return (
+    <Tooltip label={t("fact.released")}>
+      <span className={styles.released} role="img" aria-label={t("fact.released")} data-testid="released">
+        <IconLockOpen size={15} stroke={1.8} aria-hidden />
+      </span>
+    </Tooltip>
+  );
+}
+
+/** Until when an answer is awaited: the day, as the hour matters only on the ticket's page. */
+function AwaitedUntil({ ticket }: { ticket: Ticket }) {
+  const { t, i18n } = useTranslation();
+  const until = ticket.awaiting?.until;
+  if (!until) return null;
+  const label = t("fact.awaitingUntil", { time: absoluteTime(until, i18n.language) });
+  return (
+    <Tooltip label={label}>
+      <span className={styles.until} data-testid="awaited-until">
+        <IconClockHour4 size={13} stroke={1.9} aria-hidden />
+        <span aria-hidden>{shortDay(until, i18n.language)}</span>
+        <span className="visually-hidden">{label}</span>
+      </span>
+    </Tooltip>
   );
 }
 

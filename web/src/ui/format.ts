@@ -3,6 +3,16 @@ export function absoluteTime(at: string, language: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "short" }).format(new Date(at));
 }
 
+/** "25/11" */
+export function shortDay(at: string, language: string): string {
+  return new Intl.DateTimeFormat(language, { day: "2-digit", month: "2-digit" }).format(new Date(at));
+}
+
+/** "14:05", for what stands below its date. */
+export function timeOfDay(at: string, language: string): string {
+  return new Intl.DateTimeFormat(language, { timeStyle: "short" }).format(new Date(at));
+}
+
 export function fullTime(at: string, language: string): string {
   return new Intl.DateTimeFormat(language, { dateStyle: "full", timeStyle: "medium" }).format(new Date(at));
 }

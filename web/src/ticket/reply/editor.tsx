@@ -41,6 +41,15 @@ export default function Editor({ html, onChange, onFiles, describedBy, invalid, 
     content: html,
     autofocus: focused ? "end" : false,
     editorProps: {
+      attributes: {
+        role: "textbox",
+        "aria-multiline": "true",
+        "aria-label": t("reply.body"),
+        "aria-invalid": String(invalid),
+        ...(describedBy && { "aria-describedby": describedBy }),
+        "data-testid": "reply-text",
+        class: styles.text ?? "",
+      },
       // It sends the reply, which is for the box around; here it must not begin a line.
       handleKeyDown: (_, event) => event.key === "Enter" && (event.ctrlKey || event.metaKey),
       handlePaste: (_, event) => takeFiles(event.clipboardData, handlers.current.onFiles),
@@ -48,19 +57,6 @@ export default function Editor({ html, onChange, onFiles, describedBy, invalid, 
     },
     onUpdate: ({ editor: changed }) => handlers.current.onChange(changed.isEmpty ? "" : changed.getHTML()),
   });
-
-  useEffect(() => {
-    const attributes = {
-      role: "textbox",
-      "aria-multiline": "true",
-      "aria-label": t("reply.body"),
-      "aria-invalid": String(invalid),
-      ...(describedBy && { "aria-describedby": describedBy }),
-      "data-testid": "reply-text",
-      class: styles.text ?? "",
-    };
-    editor.setOptions({ editorProps: { ...editor.options.editorProps, attributes } });
-  }, [editor, t, invalid, describedBy]);
 
   return (
     <div className={styles.editor} data-invalid={invalid || undefined}>

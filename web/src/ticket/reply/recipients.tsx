@@ -112,7 +112,7 @@ function AddressRow({ label, value, error, onChange, testId }: AddressRowProps) 
         acceptValueOnBlur
         error={error}
         placeholder={value.length === 0 ? t("reply.addressPlaceholder") : ""}
-        classNames={{ pill: styles.pill ?? "" }}
+        classNames={{ pill: styles.pill ?? "", inputField: styles.typing ?? "" }}
         data-bad={value.some((address) => !isAddress(address)) || undefined}
         inputMode="email"
         data-testid={testId}

@@ -6,7 +6,7 @@ import type { ReplyOptions, Ticket } from "@/api/types";
 import { ClosingDialog } from "@/ticket/verbs/closing-dialog";
 import { useMessages, useReplyOptions } from "@/ticket/queries";
 import { messagesAfter } from "@/ticket/timeline/items";
-import { showMessage } from "@/ticket/timeline/timeline";
+import { showMessage } from "@/ticket/timeline/card-of";
 import { useProblemText } from "@/ui/problem-text";
 import { Failed } from "@/ui/states";
 import { ArrivedNotice } from "./arrived-notice";

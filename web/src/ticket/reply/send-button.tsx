@@ -94,7 +94,7 @@ export function AwaitButton({ sendAs, onChange, error }: AwaitButtonProps) {
         <Button
           variant="subtle"
           color="gray"
-          size="compact-md"
+          size="compact-sm"
           leftSection={<IconClockHour4 size={16} aria-hidden />}
           onClick={() => setOpened(!opened)}
           aria-haspopup="dialog"

@@ -1,6 +1,6 @@
 import { useTranslation } from "react-i18next";
 import type { Change, Interaction } from "@/api/types";
-import { absoluteTime, fullTime } from "@/ui/format";
+import { fullTime, timeOfDay } from "@/ui/format";
 import { BeforeAfter, useFieldName, Who } from "./change";
 import { EntryIcon } from "./entry-icon";
 import styles from "./timeline.module.css";
@@ -27,7 +27,7 @@ export function CompactEntry({ entry }: { entry: Interaction }) {
       </span>
       {entry.at && (
         <time className={styles.time} dateTime={entry.at} title={fullTime(entry.at, i18n.language)}>
-          {absoluteTime(entry.at, i18n.language)}
+          {timeOfDay(entry.at, i18n.language)}
         </time>
       )}
     </div>

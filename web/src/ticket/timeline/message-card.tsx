@@ -158,14 +158,24 @@ function WrittenAt({ message: { date, receivedAt } }: { message: Message }) {
   );
 }
 
+/** By name, where there is one; the addresses behind the names on pointing. */
 function Recipients({ message }: { message: Message }) {
   const { t } = useTranslation();
-  const parts = [
-    `${t("message.to")}: ${addresses(message.to) || t("message.noRecipients")}`,
-    message.cc.length > 0 && `${t("message.cc")}: ${addresses(message.cc)}`,
-    message.bcc.length > 0 && `${t("timeline.bcc")}: ${addresses(message.bcc)}`,
+  const rows: [string, MailAddress[]][] = [
+    [t("message.to"), message.to],
+    [t("message.cc"), message.cc],
+    [t("timeline.bcc"), message.bcc],
   ];
-  return <div className={styles.recipients}>{parts.filter(Boolean).join(" · ")}</div>;
+  const told = (say: (boxes: MailAddress[]) => string): string =>
+    rows
+      .filter(([, boxes], index) => index === 0 || boxes.length > 0)
+      .map(([label, boxes]) => `${label}: ${say(boxes) || t("message.noRecipients")}`)
+      .join(" · ");
+  return (
+    <div className={styles.recipients} title={told(addresses)}>
+      {told((boxes) => boxes.map(({ name, email }) => name || email).join(", "))}
+    </div>
+  );
 }
 
 function addresses(boxes: MailAddress[]): string {

@@ -91,10 +91,3 @@ function LoadingTimeline() {
     </div>
   );
 }
-
-/** Brings a message into sight and gives it the focus, as a link within the page does. */
-export function showMessage(messageId: string): void {
-  const card = document.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(messageId)}"]`);
-  card?.scrollIntoView({ block: "start", behavior: "smooth" });
-  card?.focus({ preventScroll: true });
-}

@@ -1,4 +1,5 @@
 import { type RefObject, useEffect, useRef } from "react";
+import { cardOf } from "./card-of";
 
 const READERS = ["wheel", "touchstart", "keydown", "pointerdown"] as const;
 
@@ -8,6 +9,7 @@ const READERS = ["wheel", "touchstart", "keydown", "pointerdown"] as const;
  */
 export function useNewestInSight(scroll: RefObject<HTMLElement | null>, newest: string | undefined): void {
   const shown = useRef<string | undefined>(undefined);
+  useSteadyEnd(scroll);
 
   useEffect(() => {
     const box = scroll.current;
@@ -18,7 +20,7 @@ export function useNewestInSight(scroll: RefObject<HTMLElement | null>, newest: 
     if (!first && box.scrollHeight - box.scrollTop - box.clientHeight > 600) return;
 
     const show = (): void => {
-      const card = box.querySelector<HTMLElement>(`[data-message-id="${CSS.escape(newest)}"]`);
+      const card = cardOf(newest, box);
       if (!card) return;
       const top = card.getBoundingClientRect().top - box.getBoundingClientRect().top + box.scrollTop;
       box.scrollTo({ top: Math.max(0, top - 84) });
@@ -33,4 +35,20 @@ export function useNewestInSight(scroll: RefObject<HTMLElement | null>, newest: 
       for (const kind of READERS) box.removeEventListener(kind, stop);
     };
   }, [scroll, newest]);
+}
+
+/** When the box gets lower, as for the reply to be written, what stood at its lower edge stays there. */
+function useSteadyEnd(scroll: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    const box = scroll.current;
+    if (!box) return;
+    let height = box.clientHeight;
+    const observer = new ResizeObserver(() => {
+      const lost = height - box.clientHeight;
+      height = box.clientHeight;
+      if (lost > 0) box.scrollTop += lost;
+    });
+    observer.observe(box);
+    return () => observer.disconnect();
+  }, [scroll]);
 }

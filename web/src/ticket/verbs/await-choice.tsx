@@ -40,7 +40,6 @@ export function AwaitChoice({ value, onChange, error }: AwaitChoiceProps) {
               key={mode}
               value={mode}
               className={styles.mode ?? ""}
-              data-chosen={value.mode === mode || undefined}
               label={t(mode === "FOLLOW" ? "await.follow" : "await.release")}
               description={t(mode === "FOLLOW" ? "await.followHint" : "await.releaseHint")}
               data-testid={`await-${mode}`}
