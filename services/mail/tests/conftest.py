@@ -1,5 +1,6 @@
 """A real receiver, a real database, real files."""
 
+import os
 import smtplib
 import socket
 import threading
@@ -15,6 +16,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from process_support import Process
 from sqlalchemy import Row, Table, select
 
 from mail.config import MailSettings
@@ -124,3 +126,30 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def environment(database, keys_folder, tmp_path, amqp_url) -> dict[str, str]:
+    return {
+        **os.environ,
+        "GUICHE_KEYS": str(keys_folder),
+        "GUICHE_RABBITMQ_URL": amqp_url,
+        "GUICHE_MAIL_DATABASE_URL": database.url,
+        "GUICHE_MAIL_FILES_URL": (tmp_path / "files").as_uri(),
+        "GUICHE_SMTP_PORT": "0",
+        "GUICHE_LISTEN": "127.0.0.1:0",
+    }
+
+
+@pytest.fixture
+def start(environment, tmp_path) -> Iterator[Callable[..., Process]]:
+    running: list[Process] = []
+
+    def begin(name: str, **changes: str) -> Process:
+        running.append(Process(name, environment | changes, tmp_path / f"{name}-{len(running)}.log"))
+        return running[-1]
+
+    yield begin
+    for process in running:
+        process.popen.kill()
+        process.popen.wait(10)

@@ -1,78 +1,21 @@
 """The service as its processes, on a real broker."""
 
-import json
-import os
 import smtplib
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 
 import pytest
 from mail_support import MAILBOX, mail
+from process_support import run
 from sqlalchemy import text
 
 from mail.storage.tables import MESSAGES, RAW_MAILS
 from servicekit.testing import eventually
 
 
-@pytest.fixture
-def environment(database, keys_folder, tmp_path, amqp_url) -> dict[str, str]:
-    return {
-        **os.environ,
-        "GUICHE_KEYS": str(keys_folder),
-        "GUICHE_RABBITMQ_URL": amqp_url,
-        "GUICHE_MAIL_DATABASE_URL": database.url,
-        "GUICHE_MAIL_FILES_URL": (tmp_path / "files").as_uri(),
-        "GUICHE_SMTP_PORT": "0",
-        "GUICHE_LISTEN": "127.0.0.1:0",
-    }
-
-
-class Process:
-    def __init__(self, name: str, environment: dict[str, str], log) -> None:
-        self.log = log
-        with log.open("ab") as output:
-            self.popen = subprocess.Popen(
-                [sys.executable, "-m", "mail", name], env=environment, stdout=output, stderr=output
-            )
-
-    def port(self) -> int:
-        """Of SMTP, once it listens."""
-
-        def said() -> list[int]:
-            lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-            return [line["port"] for line in lines if line["event"] == "smtp_listening"]
-
-        return eventually(said, 60)[0]
-
-    def stop(self) -> int:
-        self.popen.terminate()
-        return self.popen.wait(20)
-
-
-@pytest.fixture
-def start(environment, tmp_path) -> Iterator[Callable[..., Process]]:
-    running: list[Process] = []
-
-    def begin(name: str, **changes: str) -> Process:
-        running.append(Process(name, environment | changes, tmp_path / f"{name}-{len(running)}.log"))
-        return running[-1]
-
-    yield begin
-    for process in running:
-        process.popen.kill()
-        process.popen.wait(10)
-
-
 def send(port: int, raw: bytes) -> None:
     with smtplib.SMTP("127.0.0.1", port, timeout=20) as client:
         client.sendmail("ana@example.com", MAILBOX, raw)
-
-
-def run(environment, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "mail", *words], env=environment, capture_output=True, text=True, check=False
-    )
 
 
 def test_a_mail_sent_by_smtp_becomes_a_message_by_way_of_a_hint_and_processes_end_when_told(start, account, rows):
