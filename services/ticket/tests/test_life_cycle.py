@@ -232,6 +232,13 @@ class Lives(RuleBasedStateMachine):
             return
         self.check_act(name, who, said, before, after)
 
+    @rule(n=some, level=some)
+    def come_back(self, n: int, level: int) -> None:
+        """A ticket is answered as closed, and its customer writes again."""
+        row = self.a_ticket(n)
+        self.attempt("fabio", row, self.act_of(Verb.REPLY, row.id, Status.CLOSED, None))
+        self.open([self.conversations.index(row.conversation_id)], [], level)
+
     def classification(self, verb: Verb, fill: str) -> Given | None:
         takes = (Verb.REPLY, Verb.SET_STATUS, Verb.CONCLUDE, Verb.FINALIZE, Verb.SET_SERVICE_TYPE)
         if verb not in takes or (not fill and verb is not Verb.SET_SERVICE_TYPE):

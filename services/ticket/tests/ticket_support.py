@@ -146,7 +146,8 @@ class Calls:
     def act(self, who: Attendant, rpc: str, ticket_id: str, **said: Any) -> ticket_pb2.Ticket:
         """A verb of VerbService, by its name: "StartTicket", "AwaitReply", …"""
         request = getattr(verb_service_pb2, f"{rpc}Request")(ticket_id=ticket_id, **said)
-        answer = self.gateway.call(getattr(self.verbs, rpc), request, who)
+        # A failure that is logged with all its frames may take seconds on a busy machine.
+        answer = self.gateway.call(getattr(self.verbs, rpc), request, who, timeout=30)
         ticket: ticket_pb2.Ticket = answer.ticket
         return ticket
 
