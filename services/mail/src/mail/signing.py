@@ -32,7 +32,7 @@ def token(secret: bytes, message_id: UUID) -> str:
 
 
 def message_of(secret: bytes, given: str) -> UUID | None:
-    """The message a given token names; None where it is none of ours. Takes as long for a good signature as for a bad one."""
+    """The message a token names; None where it is none of ours. Takes as long for a good signature as for a bad one."""
     if not _TOKEN.fullmatch(given):
         return None
     named = UUID(bytes=base64.b32decode(given.upper() + "=")[:16])

@@ -131,6 +131,11 @@ def calls(peer: Peer, ticket_keys: Keys, who: Attendant) -> SimpleNamespace:
 
         return prepare
 
+    def send_parts(
+        ticket: Opened, parts: list[message_service_pb2.UploadAttachmentRequest], attendant: Attendant = who
+    ):
+        return peer.send(stub.UploadAttachment, iter(parts), attendant, grant(ticket, attendant)).attachment
+
     def upload(
         ticket: Opened,
         *chunks: bytes,
@@ -140,9 +145,7 @@ def calls(peer: Peer, ticket_keys: Keys, who: Attendant) -> SimpleNamespace:
     ):
         parts = [message_service_pb2.UploadAttachmentRequest(chunk=chunk) for chunk in chunks]
         file = message_service_pb2.UploadedFile(ticket_id=str(ticket.id), file_name=name, content_type=kind)
-        facts = message_service_pb2.UploadAttachmentRequest(file=file)
-        sent = peer.send(stub.UploadAttachment, iter([facts, *parts]), attendant, grant(ticket, attendant))
-        return sent.attachment
+        return send_parts(ticket, [message_service_pb2.UploadAttachmentRequest(file=file), *parts], attendant)
 
     def download(ticket: Opened, attachment_id: str) -> bytes:
         request = message_service_pb2.DownloadAttachmentRequest(ticket_id=str(ticket.id), attachment_id=attachment_id)
@@ -153,6 +156,7 @@ def calls(peer: Peer, ticket_keys: Keys, who: Attendant) -> SimpleNamespace:
         prepare=prepare_with({}),
         prepare_with=prepare_with,
         upload=upload,
+        send_parts=send_parts,
         download=download,
         options=call("GetReplyOptions", message_service_pb2.GetReplyOptionsRequest),
         resend=call("ResendMessage", message_service_pb2.ResendMessageRequest),
