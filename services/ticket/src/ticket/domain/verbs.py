@@ -63,7 +63,7 @@ class Asked:
     status: Status | None = None
     wait: Wait | None = None
     priority: Priority | None = None
-    service_type: "tuple[UUID | None, dict[str, str]] | None" = None
+    service_type: tuple[UUID | None, dict[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
