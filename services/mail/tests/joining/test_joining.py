@@ -200,13 +200,26 @@ def test_the_same_mail_to_two_mailboxes_opens_two_conversations_which_answers_ke
 
 
 @pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("rule", ["SIGNED_MESSAGE_ID", "REFERENCES", "PROTOCOL"])
 def test_a_copy_to_another_mailbox_stays_out_of_the_conversation_whichever_is_ingested_first(
-    accept: Any, ingest: Ingest, database: Database, begun: Any, account: Account, other_account: Account, first: int
+    accept: Any,
+    ingest: Ingest,
+    database: Database,
+    begun: Any,
+    account: Account,
+    other_account: Account,
+    rule: str,
+    first: int,
 ) -> None:
-    accept(letter("n@c", in_reply_to=[begun.ours.header_id]), to=[account, other_account])
+    own, raw = {
+        "SIGNED_MESSAGE_ID": ("n@c", letter("n@c", in_reply_to=[begun.ours.header_id])),
+        "REFERENCES": ("root@c", letter("root@c")),
+        "PROTOCOL": ("n@c", letter("n@c", subject=PROTOCOL)),
+    }[rule]
+    accept(raw, to=[account, other_account])
     later = (other_account, account)[first]
     with database.transaction() as connection:
-        mine = (RAW_MAILS.c.account_id == later.id) & (RAW_MAILS.c.message_id == "n@c")
+        mine = (RAW_MAILS.c.account_id == later.id) & (RAW_MAILS.c.message_id == own)
         connection.execute(
             update(RAW_MAILS).where(mine).values(next_at=func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 1))
         )
@@ -218,10 +231,10 @@ def test_a_copy_to_another_mailbox_stays_out_of_the_conversation_whichever_is_in
         joined = connection.execute(
             select(RAW_MAILS.c.account_id, MESSAGES.c.joined_by, MESSAGES.c.conversation_id)
             .join(MESSAGES, MESSAGES.c.raw_mail_id == RAW_MAILS.c.id)
-            .where(RAW_MAILS.c.message_id == "n@c")
+            .where(RAW_MAILS.c.message_id == own)
         ).all()
     by_account = {row.account_id: (row.joined_by, row.conversation_id == begun.conversation) for row in joined}
-    assert by_account == {account.id: ("SIGNED_MESSAGE_ID", True), other_account.id: ("", False)}
+    assert by_account == {account.id: (rule, True), other_account.id: ("", False)}
 
 
 def test_an_answer_waits_for_its_parent_without_losing_an_attempt(
@@ -230,7 +243,7 @@ def test_an_answer_waits_for_its_parent_without_losing_an_attempt(
     accept(letter("a@c"))
     [parent] = claim(database, 1, tried=False)
     accept(letter("b@c", in_reply_to=["a@c"]), letter("c@c", in_reply_to=["b@c"]), letter("x@c"))
-    assert ingest_batch(ingest) == 3
+    assert ingest_batch(ingest) == 1
     assert list(found()) == ["x@c"]
     early = [row for row in rows(RAW_MAILS) if row.message_id in ("b@c", "c@c")]
     assert [(row.state, row.attempts) for row in early] == [("WAITING", 0)] * 2
@@ -243,6 +256,26 @@ def test_an_answer_waits_for_its_parent_without_losing_an_attempt(
 
     eventually(settled)
     assert len({found()[own].conversation_id for own in ("a@c", "b@c", "c@c")}) == 1
+
+
+def test_an_answer_waits_for_a_parent_of_its_own_batch_that_could_not_be_stored_yet(
+    accept: Any, ingest: Ingest, database: Database, files: Files, found: Any, rows: Any
+) -> None:
+    accept(letter("a@c"), letter("b@c", in_reply_to=["a@c"]), letter("x@c"))
+    [parent] = [row for row in rows(RAW_MAILS) if row.message_id == "a@c"]
+    path = files.folder / parent.file_key
+    path.rename(path.with_suffix(".away"))
+    assert ingest_batch(ingest) == 3
+    assert list(found()) == ["x@c"]
+    assert [(row.state, row.attempts) for row in rows(RAW_MAILS) if row.message_id == "b@c"] == [("WAITING", 0)]
+    path.with_suffix(".away").rename(path)
+
+    def settled() -> bool:
+        ingest_due(ingest)
+        return len(found()) == 3
+
+    eventually(settled)
+    assert found()["b@c"].joined_by == "MESSAGE_ID"
 
 
 def test_an_answer_to_a_mail_in_quarantine_or_to_a_later_one_waits_for_nothing(
@@ -294,7 +327,7 @@ def waits(database: Database) -> bool:
         return bool(connection.scalar(select(func.count()).where(RAW_MAILS.c.state == "WAITING")))
 
 
-@pytest.mark.parametrize(("references", "most"), [(0, 15), (30, 16)])
+@pytest.mark.parametrize(("references", "most"), [(0, 15), (30, 17)])
 def test_a_batch_of_fifty_takes_a_handful_of_queries(
     accept: Any, ingest: Ingest, database: Database, begun: Any, references: int, most: int
 ) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from mail.events import message_received
 from mail.files import Files
 from mail.handlers.bounces import take_back
-from mail.handlers.joining import Placed, resolve
+from mail.handlers.joining import Placed, resolve, too_early
 from mail.handlers.readying import Readied, readied
 from mail.metrics import INGEST_BATCH, INGEST_RETRIES, INGEST_SECONDS, INGESTED, JOINED, LATENCY, POSTPONED, SET_ASIDE
 from mail.parsing.model import Limits, Unparsable
@@ -42,8 +42,6 @@ BATCH = 50
 LEASE = timedelta(seconds=10)
 FIRST_LIMITS = replace(Limits(), wall_seconds=2)
 FULL_LIMITS = Limits()
-# After so long a mail asks again whether the one it answers is settled.
-PARENT_SECONDS = 0.3
 
 # A full disk, a store that does not answer, a machine on which no parser starts.
 NO_FAULT_OF_THE_MAIL = (OSError, ObjectStoreError, RuntimeError)
@@ -141,9 +139,17 @@ def retry_one(ingest: Ingest) -> int:
 
 
 def claim(database: Database, rows: int, *, tried: bool) -> list[Row[Any]]:
+    """Without those that would only be parsed to be put back, since a mail they name still waits."""
     lane = RAW_MAILS.c.attempts > 0 if tried else RAW_MAILS.c.attempts == 0
-    with INGEST_SECONDS.labels("claim").time(), database.transaction() as connection:
-        return claims.claim(connection, RAW_MAILS, rows, LEASE, where=[lane])
+    while True:
+        with INGEST_SECONDS.labels("claim").time(), database.transaction() as connection:
+            claimed = claims.claim(connection, RAW_MAILS, rows, LEASE, where=[lane])
+            early = too_early(connection, claimed)
+            raw_mails.postpone(connection, early)
+        POSTPONED.inc(len(early))
+        timely = [row for row in claimed if row.id not in early]
+        if timely or not claimed:
+            return timely
 
 
 def renewing(database: Database, rows: Sequence[Row[Any]]) -> AbstractContextManager[None]:
@@ -221,7 +227,7 @@ def store_all(connection: Connection, mails: Sequence[Readied]) -> Stored:
     publish(connection, events, [one.mail.traceparent for one in placed])
     take_back(connection, placed)
     claims.done(connection, RAW_MAILS, [one.mail.raw.id for one in placed])
-    raw_mails.postpone(connection, [mail.raw.id for mail in early], PARENT_SECONDS)
+    raw_mails.postpone(connection, [mail.raw.id for mail in early])
     return Stored(placed, early, [])
 
 

@@ -4,11 +4,12 @@ All that a batch may join is read at once; what its mails become to each other i
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from mail.domain import MACHINES, Conversation, JoinRule, Message, normal_address
 from mail.handlers.readying import Readied
@@ -48,7 +49,7 @@ def resolve(connection: Connection, mails: Sequence[Readied]) -> tuple[list[Plac
     placed: list[Placed] = []
     early: list[Readied] = []
     for mail in mails:
-        if must_wait(known, mail):
+        if must_wait(known.waiting, known.put_back, mail.raw.id, named_keys(mail)):
             known.put_back.add(own_key(mail))
             early.append(mail)
         else:
@@ -58,12 +59,22 @@ def resolve(connection: Connection, mails: Sequence[Readied]) -> tuple[list[Plac
     return placed, early
 
 
+def too_early(connection: Connection, rows: Sequence[Row[Any]]) -> list[UUID]:
+    """Of claimed raw mails those that name an earlier one which still waits elsewhere, as far as can be told now."""
+    keys = {(row.organization_id, named) for row in rows for named in row.reference_ids}
+    waiting = storage.waiting(connection, keys, besides=[row.id for row in rows])
+    early: dict[UUID, Key] = {}
+    for row in rows:
+        if must_wait(waiting, set(early.values()), row.id, [(row.organization_id, one) for one in row.reference_ids]):
+            early[row.id] = (row.organization_id, row.message_id)
+    return list(early)
+
+
 def look_up(connection: Connection, mails: Sequence[Readied]) -> Known:
     """A query of each kind, and only of those that some mail needs."""
     searching = [mail for mail in mails if mail.signs.any]
     named = {key for mail in searching for key in named_keys(mail)}
     own = {own_key(mail) for mail in mails if mail.signs.own_id}
-    own_searching = {own_key(mail) for mail in searching if mail.signs.own_id}
     signed = {one for mail in searching for one in (mail.signs.addressed, *mail.signs.answered) if one}
     protocols = {
         (mail.raw.organization_id, protocol, normal_address(mail.message.sender_email))
@@ -73,10 +84,13 @@ def look_up(connection: Connection, mails: Sequence[Readied]) -> Known:
     mailboxes: dict[Key, set[UUID]] = defaultdict(set)
     for mail in mails:
         mailboxes[own_key(mail)].add(mail.raw.account_id)
+    known_ids = storage.named(connection, named | own)
+    # Also of the mails themselves, which others may have a copy of, where they may join anything.
+    own = {own_key(mail) for mail in mails if mail.signs.own_id and (mail.signs.any or own_key(mail) in known_ids)}
     return Known(
         ours=storage.ours(connection, signed),
-        named=storage.named(connection, named | own),
-        waiting=storage.waiting(connection, named | own_searching, besides=[mail.raw.id for mail in mails]),
+        named=known_ids,
+        waiting=storage.waiting(connection, named | own, besides=[mail.raw.id for mail in mails]),
         of_tickets=storage.of_tickets(connection, protocols),
         mailboxes=mailboxes,
     )
@@ -90,11 +104,12 @@ def named_keys(mail: Readied) -> list[Key]:
     return [(mail.raw.organization_id, header_id) for header_id in mail.signs.named_ids]
 
 
-def must_wait(known: Known, mail: Readied) -> bool:
+def must_wait(
+    waiting: Mapping[Key, Sequence[Waiting]], put_back: Set[Key], raw_mail_id: UUID, names: list[Key]
+) -> bool:
     """For a mail it names that came earlier and is not settled. Only for earlier ones: no two wait for each other."""
     return any(
-        key in known.put_back or any(one.raw_mail_id < mail.raw.id for one in known.waiting.get(key, ()))
-        for key in named_keys(mail)
+        name in put_back or any(one.raw_mail_id < raw_mail_id for one in waiting.get(name, ())) for name in names
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -29,14 +29,19 @@ def lock_waiting(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
     return set(connection.execute(query.order_by(RAW_MAILS.c.id).with_for_update()).scalars())
 
 
-def postpone(connection: Connection, ids: Sequence[UUID], seconds: float) -> None:
-    """Back to the queue for a moment, as if they had not been claimed."""
-    again = {
-        "attempts": func.greatest(RAW_MAILS.c.attempts - 1, 0),
-        "next_at": func.clock_timestamp() + timedelta(seconds=seconds),
-    }
+# A parent is mostly settled within a second; one that rests after a failure may take an hour.
+POSTPONE = text("""
+    UPDATE raw_mails SET attempts = greatest(attempts - 1, 0),
+        next_at = clock_timestamp() + least(interval '10 seconds',
+            greatest(interval '300 milliseconds', (clock_timestamp() - received_at) / 10))
+    WHERE id = ANY (CAST(:ids AS uuid[]))
+""")
+
+
+def postpone(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Back to the queue for a moment, longer for older ones, as if they had not been claimed."""
     if ids:
-        connection.execute(update(RAW_MAILS).where(RAW_MAILS.c.id.in_(ids)).values(again))
+        connection.execute(POSTPONE, {"ids": list(ids)})
 
 
 @dataclass(frozen=True, slots=True)
