@@ -6,10 +6,16 @@ from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
-from guiche.mail.v1.message_pb2 import MESSAGE_DIRECTION_IN
+from guiche.mail.v1.message_pb2 import (
+    AUTOMATIC_KIND_AUTO_SUBMITTED,
+    AUTOMATIC_KIND_UNSPECIFIED,
+    JOIN_RULE_MESSAGE_ID,
+    JOIN_RULE_UNSPECIFIED,
+    MESSAGE_DIRECTION_IN,
+)
 from guiche.mail.v1.message_service_pb2 import DownloadAttachmentRequest, ListMessagesRequest
 from guiche.mail.v1.message_service_pb2_grpc import MessageServiceStub
-from mail_support import SECRET, add_account, mail
+from mail_support import SECRET, add_account, letter, mail
 from sqlalchemy import text
 
 from mail.api import servicer
@@ -127,6 +133,25 @@ def test_html_that_was_cleaned_by_older_rules_is_cleaned_again_when_read(api, sa
     ticket, joined = str(uuid4()), conversation()
     [message] = api.list(who, ticket, api.grant(who, ticket, [joined])).messages
     assert message.html == '<p>a</p><img data-remote-src="http://x/">'
+
+
+def test_a_page_tells_how_each_message_joined_which_machine_wrote_it_and_what_is_new_of_it(
+    api, said, who, conversation
+):
+    history = "Em 06/10/2025 10:00, SAC escreveu:\r\n> velho"
+    said(
+        letter("a@c", body="Bom dia"),
+        letter("b@c", in_reply_to=["a@c"], body=f"Novo\r\n\r\n{history}"),
+        letter("c@c", references=["a@c"], headers="Auto-Submitted: auto-replied", body="Volto na segunda"),
+    )
+    ticket = str(uuid4())
+    messages = api.list(who, ticket, api.grant(who, ticket, [conversation()])).messages
+    assert [(one.joined_by, one.automatic, one.new_text) for one in messages] == [
+        (JOIN_RULE_UNSPECIFIED, AUTOMATIC_KIND_UNSPECIFIED, "Bom dia"),
+        (JOIN_RULE_MESSAGE_ID, AUTOMATIC_KIND_UNSPECIFIED, "Novo"),
+        (JOIN_RULE_MESSAGE_ID, AUTOMATIC_KIND_AUTO_SUBMITTED, "Volto na segunda"),
+    ]
+    assert "> velho" in messages[1].text
 
 
 def test_pages_follow_each_other_without_gap_or_repetition(api, said, who, conversation):
