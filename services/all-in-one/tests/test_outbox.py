@@ -9,8 +9,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from flask import Flask, Response
 
 from all_in_one.outbox.views import pages
+from gateway.pages import on_this_machine
 from gateway.testing import serving, settings_for
 from servicekit.tokens import make_keys
 
@@ -163,3 +165,11 @@ def test_a_broken_mail_breaks_nothing(client: httpx.Client, folder: Path, conten
 )
 def test_another_site_cannot_read_it_by_a_name_that_points_here(client: httpx.Client, host: str, status: int) -> None:
     assert client.get("/outbox", headers={"Host": host}).status_code == status
+
+
+def test_another_machine_cannot_read_it() -> None:
+    app = Flask(__name__)
+    view = on_this_machine(lambda: Response("mails"))
+    for address, status in (("127.0.0.1", 200), ("::1", 200), ("192.168.0.7", 403)):
+        with app.test_request_context(base_url="http://192.168.0.5:8080", environ_base={"REMOTE_ADDR": address}):
+            assert app.make_response(view()).status_code == status

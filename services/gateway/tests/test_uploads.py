@@ -3,6 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import quote
 from uuid import uuid4
@@ -11,7 +12,9 @@ import httpx
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
 
+from gateway.failures import Busy
 from gateway.testing import World, serving, settings_for
+from gateway.uploads import MOST_OF_ONE, Slots
 from servicekit import telemetry
 from servicekit.testing import eventually
 
@@ -181,3 +184,16 @@ def test_a_client_that_sends_too_slowly_is_cut_off_and_gives_its_place_back(
         assert slow.recv(12) == b"HTTP/1.1 408"
         eventually(lambda: client.post(path_of(world), headers=headers, content=b"x").status_code == 200)
     assert {attachment.file_name for attachment, _ in world.attachments.values()} == {"b"}
+
+
+def test_one_attendant_cannot_take_every_place() -> None:
+    slots = Slots(5)
+    with ExitStack() as mine:
+        for _ in range(MOST_OF_ONE):
+            mine.enter_context(slots.one("ana"))
+        with pytest.raises(Busy), slots.one("ana"):
+            pass
+        with slots.one("bruno"):
+            pass
+    with slots.one("ana"):
+        pass

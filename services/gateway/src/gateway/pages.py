@@ -58,7 +58,8 @@ def recorded(path: str, view: View) -> View:
 
 
 def on_this_machine(view: View) -> View:
-    """A page for whoever sits here, without signing in: not for other sites whose name was made to point here.
+    """A page for whoever sits here, without signing in: not for other machines, and not for other sites whose name was
+    made to point here.
 
     Such a site ("DNS rebinding") reads what it likes from an address it calls its own, but it cannot make the browser
     ask for it by number or as localhost.
@@ -66,9 +67,10 @@ def on_this_machine(view: View) -> View:
 
     def answer(**variables: str) -> ResponseReturnValue:
         host = urlsplit(f"//{request.host}").hostname or ""
-        if host != "localhost" and not is_address(host):
+        here = is_address(request.remote_addr or "") and ip_address(request.remote_addr or "").is_loopback
+        if not here or (host != "localhost" and not is_address(host)):
             return (
-                "Open this page as http://localhost:… or by the machine's IP address.\n",
+                "Open this page on the machine itself, as http://localhost:…\n",
                 403,
                 {"Content-Type": "text/plain; charset=utf-8"},
             )

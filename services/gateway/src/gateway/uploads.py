@@ -4,7 +4,9 @@ import asyncio
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -30,6 +32,8 @@ PLACES = {"ticket_id": "{ticketId}", "file_name": "X-File-Name", "content_type":
 EXTENDED_NAME = re.compile(r"""filename\*\s*=\s*utf-8'[A-Za-z0-9-]*'([^\s;"]+)""", re.IGNORECASE)
 MAX_NAME = 255
 CHUNK = 64 * 1024
+# Uploads of one attendant at a time; a page sends its files one or two at once.
+MOST_OF_ONE = 3
 
 PATHS: dict[str, Any] = {
     PATH: {
@@ -78,11 +82,36 @@ class Body(Protocol):
 
 def add_uploads(app: Flask, gate: Gate, settings: Settings) -> None:
     rule = "/api/v1/tickets/<segment:ticket_id>/attachments"
-    view = upload(gate, threading.BoundedSemaphore(settings.uploads), settings.upload_seconds)
+    view = upload(gate, Slots(settings.uploads), settings.upload_seconds)
     app.add_url_rule(rule, "UploadAttachment", view, methods=["POST"], provide_automatic_options=False)
 
 
-def upload(gate: Gate, slots: threading.BoundedSemaphore, seconds: float) -> Callable[[str], Response]:
+class Slots:
+    """An upload holds its thread for as long as its client takes: the others must find one all the same, and no
+    attendant may have them all."""
+
+    def __init__(self, most: int) -> None:
+        self.free = most
+        self.taken: Counter[str] = Counter()
+        self.lock = threading.Lock()
+
+    @contextmanager
+    def one(self, attendant_id: str) -> Iterator[None]:
+        with self.lock:
+            if not self.free or self.taken[attendant_id] >= MOST_OF_ONE:
+                raise Busy("Too many uploads at once; try again in a moment.")
+            self.free -= 1
+            self.taken[attendant_id] += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.free += 1
+                self.taken[attendant_id] -= 1
+                self.taken += Counter()  # Drops those at zero.
+
+
+def upload(gate: Gate, slots: Slots, seconds: float) -> Callable[[str], Response]:
     peer = gate.peers["mail"]
     stub = message_service_pb2_grpc.MessageServiceStub(peer.channel)
 
@@ -95,14 +124,9 @@ def upload(gate: Gate, slots: threading.BoundedSemaphore, seconds: float) -> Cal
             ticket_id=ticket_id, file_name=file_name(request.headers), content_type=content_type(request.headers)
         )
         grant = ask_grant(gate.peers["ticket"], attendant, ticket_id, access_pb2.GRANT_ACTION_REPLY)
-        # An upload holds its thread for as long as its client takes; the others must find one all the same.
-        if not slots.acquire(blocking=False):
-            raise Busy("Too many uploads at once; try again in a moment.")
-        try:
+        with slots.one(attendant.id):
             parts = parts_of(file, request.environ["wsgi.input"])
             stored = peer.send(stub.UploadAttachment, parts, attendant, grant, timeout=seconds + 30)
-        finally:
-            slots.release()
         return Response(to_json(stored.attachment), mimetype="application/json", headers={"Cache-Control": "no-store"})
 
     return answer
