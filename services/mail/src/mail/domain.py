@@ -6,6 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 Direction = Literal["IN", "OUT"]
+DeliveryKind = Literal["REPLY", "ACKNOWLEDGEMENT"]
 DeliveryState = Literal["DRAFT", "QUEUED", "SENDING", "SENT", "FAILED", "UNKNOWN"]
 
 JoinRule = Literal["", "REPLY_ADDRESS", "SIGNED_MESSAGE_ID", "MESSAGE_ID", "REFERENCES", "PROTOCOL"]
@@ -114,7 +115,7 @@ class Delivery:
     """A message that is to be sent; its id is the message's."""
 
     id: UUID
-    kind: Literal["REPLY", "ACKNOWLEDGEMENT"]
+    kind: DeliveryKind
     # Empty: the null sender.
     envelope_from: str
     recipients: list[str]

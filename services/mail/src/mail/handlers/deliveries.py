@@ -8,7 +8,7 @@ from grpc import StatusCode
 from sqlalchemy import Connection
 
 from mail import signing
-from mail.domain import ACKNOWLEDGEMENT, Account, Delivery, DeliveryState, Message
+from mail.domain import Account, Delivery, DeliveryKind, DeliveryState, Message
 from mail.events import delivery_changed
 from mail.metrics import DELIVERIES
 from mail.outgoing.recipients import sendable
@@ -56,13 +56,15 @@ def release_reply(connection: Connection, organization_id: UUID, ticket_id: UUID
     queue(connection, organization_id, account, released, "REPLY")
 
 
-def queue(connection: Connection, organization_id: UUID, account: Account, message: Message, kind: str) -> None:
+def queue(
+    connection: Connection, organization_id: UUID, account: Account, message: Message, kind: DeliveryKind
+) -> None:
     """A message that stands as QUEUED: to be sent, to be found by its answers, and told of."""
     envelope_from = reply_address(account, message) if kind == "REPLY" else ""
     recipients = [one["email"] for one in (*message.to_addresses, *message.cc_addresses, *message.bcc_addresses)]
     row = Delivery(
         id=message.id,
-        kind="REPLY" if kind == "REPLY" else "ACKNOWLEDGEMENT",
+        kind=kind,
         envelope_from=envelope_from,
         recipients=recipients,
         traceparent=current_traceparent(),
@@ -148,7 +150,3 @@ def recover(database: Database) -> int:
             DELIVERIES.labels(row.kind.lower(), "unknown").inc()
             LOG.error("mail_interrupted", messageId=str(row.id), traceId=row.traceparent[3:35])
     return len(rows)
-
-
-def kind_of(message: Message) -> str:
-    return "acknowledgement" if message.automatic == ACKNOWLEDGEMENT else "reply"
