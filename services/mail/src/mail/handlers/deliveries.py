@@ -8,7 +8,7 @@ from grpc import StatusCode
 from sqlalchemy import Connection
 
 from mail import signing
-from mail.domain import Account, Delivery, DeliveryKind, DeliveryState, Message
+from mail.domain import ACKNOWLEDGEMENT, Account, Delivery, DeliveryKind, DeliveryState, Message
 from mail.events import delivery_changed
 from mail.metrics import DELIVERIES
 from mail.outgoing.recipients import sendable
@@ -150,3 +150,7 @@ def recover(database: Database) -> int:
             DELIVERIES.labels(row.kind.lower(), "unknown").inc()
             LOG.error("mail_interrupted", messageId=str(row.id), traceId=row.traceparent[3:35])
     return len(rows)
+
+
+def kind_of(message: Message) -> str:
+    return "acknowledgement" if message.automatic == ACKNOWLEDGEMENT else "reply"
