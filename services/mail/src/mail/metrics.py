@@ -34,7 +34,7 @@ QUARANTINED = Gauge("guiche_mail_quarantined_mails", "Mails in quarantine")
 
 DELIVERIES = Counter(
     "guiche_mail_deliveries_total",
-    "What became of mails on their way out: sent, failed, unknown, later",
+    "What became of mails on their way out: sent, failed, unknown, later, returned",
     ["kind", "outcome"],
 )
 NOT_ACKNOWLEDGED = Counter("guiche_mail_not_acknowledged_total", "Tickets opened without an answer", ["reason"])
