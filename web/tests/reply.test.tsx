@@ -34,10 +34,10 @@ async function sendAs(user: Awaited<ReturnType<typeof openApp>>["user"], status:
 }
 
 test.each([
-  ["OPEN", "Enviar como Aberto", undefined],
-  ["PENDING", "Enviar como Pendente", { mode: "FOLLOW", until: null }],
-  ["RESOLVED", "Enviar como Resolvido", undefined],
-])("a reply is sent as %s, to whom the page shows, and the draft is gone", async (status, label, awaiting) => {
+  ["OPEN", undefined],
+  ["PENDING", { mode: "FOLLOW", until: null }],
+  ["RESOLVED", undefined],
+])("a reply is sent as %s, to whom the page shows, and the draft is gone", async (status, awaiting) => {
   const { replies, intercept } = watched();
   writtenBefore(TICKET, { seenUpTo: FIRST });
   const { user, world } = await openApp({ path: PAGE, seeds: [MINE], intercept });
@@ -55,7 +55,6 @@ test.each([
   expect(localStorage.getItem(Object.keys(localStorage).find((key) => key.includes("draft")) ?? "")).toBeNull();
   await waitFor(() => expect(world.one(TICKET).ticket.status).toBe(status));
   expect((await screen.findAllByTestId("delivery-state"))[0]?.textContent).toBe("Na fila");
-  expect(screen.queryByText(label)).toBeTruthy();
 });
 
 test("a reply that waits can release the ticket and end the wait", async () => {

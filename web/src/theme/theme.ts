@@ -43,6 +43,8 @@ export const theme = createTheme({
   respectReducedMotion: true,
   components: {
     Tooltip: { defaultProps: { openDelay: 350, withArrow: true, fz: "xs" } },
+    // 24 px: what a finger needs at least (WCAG 2.5.8).
+    Radio: { defaultProps: { size: "md" }, styles: { label: { fontSize: "14px" }, description: { fontSize: "13px" } } },
     Button: { styles: { label: { fontWeight: 560 } } },
   },
 });

@@ -84,6 +84,8 @@ export function useReplyOptions(ticketId: string, enabled: boolean) {
       answerOf<ReplyOptions>(
         api.GET("/api/v1/tickets/{ticketId}/replyOptions", { params: { path: { ticketId } }, signal }),
       ),
+    // Read anew when somebody answers again: whom it goes to may have changed.
+    staleTime: 10_000,
     enabled,
   });
 }

@@ -17,9 +17,14 @@ export function contentOf(draft: Draft, options: ReplyOptions): Content {
     bcc: draft.bcc,
     subject: (draft.subject ?? options.subject).trim(),
     text: toPlainText(draft.html),
-    html: draft.html,
+    html: mailHtml(draft.html),
     attachmentIds: draft.files.map(({ id }) => id),
   };
+}
+
+/** The editor ends with an empty line to click on; and an empty paragraph, a blank line to the writer, has no height in mail. */
+function mailHtml(html: string): string {
+  return html.replace(/(<p><\/p>)+$/, "").replaceAll("<p></p>", "<p><br></p>");
 }
 
 export type Place = "to" | "cc" | "bcc" | "subject" | "html" | "accountId" | "attachmentIds" | "awaiting";

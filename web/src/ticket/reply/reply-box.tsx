@@ -1,14 +1,16 @@
-import { ActionIcon, FileButton, Select, Skeleton, Tooltip } from "@mantine/core";
+import { ActionIcon, FileButton, Skeleton, Tooltip } from "@mantine/core";
 import { IconArrowBackUp, IconChevronDown, IconPaperclip } from "@tabler/icons-react";
-import { type DragEvent, type KeyboardEvent, lazy, Suspense, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, lazy, type RefObject, Suspense, useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ReplyOptions, Ticket } from "@/api/types";
+import type { Outcome } from "@/ticket/verbs/act";
 import { ClosingDialog } from "@/ticket/verbs/closing-dialog";
 import { useMessages, useReplyOptions } from "@/ticket/queries";
 import { messagesAfter } from "@/ticket/timeline/items";
 import { showMessage } from "@/ticket/timeline/card-of";
 import { useProblemText } from "@/ui/problem-text";
 import { Failed } from "@/ui/states";
+import { AccountChoice } from "./account-choice";
 import { ArrivedNotice } from "./arrived-notice";
 import { DiscardButton } from "./discard-button";
 import { lastSendAs, type SendAs } from "./draft";
@@ -17,9 +19,11 @@ import { Recipients } from "./recipients";
 import styles from "./reply.module.css";
 import { AwaitButton, SendButton } from "./send-button";
 import { type DraftState, useDraft } from "./use-draft";
+import { useDrop } from "./use-drop";
 import { useFaultText } from "./use-fault-text";
+import { useLeaveWarning } from "./use-leave-warning";
 import { useNoReplyReason } from "./use-no-reply-reason";
-import { useSend } from "./use-send";
+import { type Extra, useSend } from "./use-send";
 import { useUploads } from "./use-uploads";
 
 const Editor = lazy(() => import("./editor"));
@@ -39,32 +43,45 @@ export function ReplyBox(props: ReplyBoxProps) {
   const state = useDraft(ticket, attendantId);
   const reason = useNoReplyReason(ticket);
   const name = ticket.publisher?.name || t("queue.unknownPublisher");
+  // Found open with what was left, it does not take the focus from whoever came to read.
+  const [restored] = useState(opened);
+  const [used, setUsed] = useState(opened);
+  if (opened && !used) setUsed(true);
+  const writable = !reason || state.begun;
 
-  if (opened && (!reason || state.begun)) return <OpenBox {...props} state={state} reason={reason} />;
-  if (reason) {
-    return (
-      <p className={styles.reason} data-testid="no-reply">
-        {reason}
-      </p>
-    );
-  }
-  // On a phone the button stands in the bar of verbs.
-  if (narrow) return null;
   return (
-    <button type="button" className={styles.closed} onClick={() => setOpened(true)} data-testid="open-reply">
-      <IconArrowBackUp size={18} stroke={1.8} aria-hidden />
-      {state.begun ? t("reply.continue") : t("reply.open", { name })}
-    </button>
+    <>
+      {/* Folded it stays, so that uploads go on. */}
+      {used && writable && <OpenBox {...props} state={state} reason={reason} focused={!restored} />}
+      {reason && !(opened && writable) && (
+        <p className={styles.reason} data-testid="no-reply">
+          {reason}
+        </p>
+      )}
+      {/* On a phone the button stands in the bar of verbs. */}
+      {!opened && !narrow && writable && (
+        <button type="button" className={styles.closed} onClick={() => setOpened(true)} data-testid="open-reply">
+          <IconArrowBackUp size={18} stroke={1.8} aria-hidden />
+          {state.begun ? t("reply.continue") : t("reply.open", { name })}
+        </button>
+      )}
+    </>
   );
 }
 
-function OpenBox(props: ReplyBoxProps & { state: DraftState; reason: string }) {
-  const { ticket, state, setOpened, narrow, reason } = props;
+type BoxProps = ReplyBoxProps & { state: DraftState; reason: string; focused: boolean };
+
+function OpenBox(props: BoxProps) {
+  const { ticket, state, opened, setOpened, narrow, reason } = props;
   const { t } = useTranslation();
   const options = useReplyOptions(ticket.id, !reason);
+  const box = useRef<HTMLElement>(null);
+  useFocusWhenOpened(box, opened);
   return (
     <section
+      ref={box}
       className={styles.box}
+      hidden={!opened}
       aria-label={t("reply.title")}
       data-narrow={narrow || undefined}
       data-testid="reply-box"
@@ -80,6 +97,15 @@ function OpenBox(props: ReplyBoxProps & { state: DraftState; reason: string }) {
       )}
     </section>
   );
+}
+
+/** The editor focuses itself when it comes; this is for when it comes back. */
+function useFocusWhenOpened(box: RefObject<HTMLElement | null>, opened: boolean): void {
+  const before = useRef(opened);
+  useEffect(() => {
+    if (opened && !before.current) box.current?.querySelector<HTMLElement>("[contenteditable]")?.focus();
+    before.current = opened;
+  }, [box, opened]);
 }
 
 /** What was written before the ticket could no longer be answered: not to be sent, but not lost either. */
@@ -120,9 +146,9 @@ function BoxHead({ close, children }: { close: () => void; children?: React.Reac
   );
 }
 
-type WritingProps = ReplyBoxProps & { state: DraftState; reason: string; options: ReplyOptions };
+type WritingProps = BoxProps & { options: ReplyOptions };
 
-function Writing({ ticket, attendantId, narrow, setOpened, state, reason, options }: WritingProps) {
+function Writing({ ticket, attendantId, narrow, setOpened, state, reason, focused, options }: WritingProps) {
   const { t } = useTranslation();
   const problemText = useProblemText();
   const faultText = useFaultText();
@@ -139,14 +165,21 @@ function Writing({ ticket, attendantId, narrow, setOpened, state, reason, option
   const drop = useDrop(uploads.add);
   useLeaveWarning(uploads.pending.length > 0);
 
-  function send(extra = {}): void {
+  async function deliver(extra: Extra): Promise<Outcome> {
+    const outcome = await sending.send(extra);
+    // What was sent now stands in the time line.
+    if (outcome.done) setOpened(false);
+    return outcome;
+  }
+
+  function send(extra: Extra = {}): void {
     if (uploads.pending.length > 0) {
       const failed = uploads.pending.some(({ state: one }) => one === "failed");
       setWaiting(t(failed ? "reply.uploadsFailed" : "reply.uploadsRunning"));
       return;
     }
     setWaiting("");
-    void sending.send(extra);
+    void deliver(extra);
   }
 
   function onKeyDown(event: KeyboardEvent): void {
@@ -196,7 +229,7 @@ function Writing({ ticket, attendantId, narrow, setOpened, state, reason, option
           onFiles={uploads.add}
           invalid={faults.html !== undefined}
           describedBy="reply-error"
-          focused={!draft.html || narrow}
+          focused={focused}
         />
       </Suspense>
       <FileList
@@ -267,91 +300,8 @@ function Writing({ ticket, attendantId, narrow, setOpened, state, reason, option
         refusal={sending.missing}
         opened={sending.missing !== undefined}
         close={sending.dropMissing}
-        submit={(classification) => sending.send({ classification })}
+        submit={(classification) => deliver({ classification })}
       />
     </div>
   );
-}
-
-interface AccountProps {
-  options: ReplyOptions;
-  value: string;
-  onChange: (accountId: string) => void;
-}
-
-function AccountChoice({ options, value, onChange }: AccountProps) {
-  const { t } = useTranslation();
-  const names = options.accounts.map(({ id, name, address }) => ({
-    value: id,
-    label: name ? `${name} <${address}>` : address,
-  }));
-  const [first] = names;
-  if (!first) return <span className={styles.account} />;
-  if (names.length === 1) {
-    return (
-      <span className={styles.account} title={first.label}>
-        {t("reply.from")}: {first.label}
-      </span>
-    );
-  }
-  return (
-    <div className={styles.account}>
-      <Select
-        size="xs"
-        variant="unstyled"
-        aria-label={t("reply.from")}
-        leftSection={<span className={styles.fromMark}>{t("reply.from")}:</span>}
-        leftSectionWidth={34}
-        data={names}
-        value={value || first.value}
-        onChange={(id) => id && onChange(id)}
-        allowDeselect={false}
-        comboboxProps={{ width: "max-content", position: "bottom-start" }}
-        data-testid="reply-account"
-      />
-    </div>
-  );
-}
-
-/** Files dragged over the box. Moving between its parts leaves one and enters another, so entries are counted. */
-function useDrop(add: (files: File[]) => void) {
-  const [over, setOver] = useState(false);
-  const depth = useRef(0);
-  const leave = (): void => {
-    depth.current = 0;
-    setOver(false);
-  };
-  const holdsFiles = (event: DragEvent): boolean => event.dataTransfer.types.includes("Files");
-  const handlers = {
-    onDragEnter: (event: DragEvent) => {
-      if (!holdsFiles(event)) return;
-      depth.current += 1;
-      setOver(true);
-    },
-    onDragOver: (event: DragEvent) => {
-      if (holdsFiles(event)) event.preventDefault();
-    },
-    onDragLeave: () => {
-      depth.current -= 1;
-      if (depth.current <= 0) leave();
-    },
-    onDrop: (event: DragEvent) => {
-      leave();
-      // The editor has taken what was dropped on the text.
-      if (event.defaultPrevented) return;
-      event.preventDefault();
-      add([...event.dataTransfer.files]);
-    },
-  };
-  return { over, handlers };
-}
-
-/** A draft survives a reload; an upload does not. */
-function useLeaveWarning(uploading: boolean): void {
-  useEffect(() => {
-    if (!uploading) return;
-    const warn = (event: BeforeUnloadEvent): void => event.preventDefault();
-    window.addEventListener("beforeunload", warn);
-    return () => window.removeEventListener("beforeunload", warn);
-  }, [uploading]);
 }

@@ -85,7 +85,7 @@ export function AwaitButton({ sendAs, onChange, error }: AwaitButtonProps) {
       opened={opened || error !== ""}
       onChange={setOpened}
       position="top-end"
-      width={440}
+      width="min(440px, calc(100vw - 24px))"
       shadow="md"
       trapFocus
       withinPortal

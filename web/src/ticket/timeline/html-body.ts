@@ -126,6 +126,14 @@ export const FRAME_STYLE = `
   pre { white-space: pre-wrap; }
 `;
 
-export function frameDocument(html: string, language: string): string {
-  return `<!doctype html><html lang="${language}"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}"><meta name="referrer" content="no-referrer"><style>${FRAME_STYLE}</style></head><body>${html}</body></html>`;
+/** The dark theme's surface and inks; the frame cannot see the page's variables. */
+const DARK_STYLE = `
+  html { color-scheme: dark; }
+  body { background: #182023; color: #e8edee; }
+  a { color: #84ced8; }
+  blockquote { border-left-color: #3e4b50; color: #b6c1c5; }
+`;
+
+export function frameDocument(html: string, language: string, dark = false): string {
+  return `<!doctype html><html lang="${language}"><head><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="${POLICY}"><meta name="referrer" content="no-referrer"><style>${FRAME_STYLE}${dark ? DARK_STYLE : ""}</style></head><body>${html}</body></html>`;
 }

@@ -1,4 +1,4 @@
-import { Button, Skeleton } from "@mantine/core";
+import { Button, Skeleton, useComputedColorScheme } from "@mantine/core";
 import { IconDots, IconPhotoOff } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -28,6 +28,10 @@ function HtmlBody({ ticketId, message, title }: BodyProps) {
   const [asText, setAsText] = useState(false);
   const [unfolded, setUnfolded] = useState(false);
   const images = useInlineImages(ticketId, message);
+  const dark = useComputedColorScheme("light") === "dark";
+  // Written in our own editor, it has no colours of its own and can follow the page's.
+  const ours = message.direction === "OUT";
+  const offersText = message.text !== "" && !ours;
   if (!images) return <Skeleton height={120} radius={0} />;
   const { html, hasRemoteImages, hasQuoted } = prepareHtml(message.html, images, remote, !unfolded);
   return (
@@ -44,22 +48,23 @@ function HtmlBody({ ticketId, message, title }: BodyProps) {
       {asText ? (
         <TextBody text={message.text} newText={message.newText} />
       ) : (
-        <>
-          <MessageFrame key={String(unfolded)} html={html} title={title} remote={remote} />
-          {hasQuoted && <QuotedToggle open={unfolded} toggle={() => setUnfolded(!unfolded)} />}
-        </>
+        <MessageFrame key={String(unfolded)} html={html} title={title} remote={remote} dark={ours && dark} />
       )}
-      {message.text && message.direction === "IN" && (
+      {((hasQuoted && !asText) || offersText) && (
         <div className={styles.foot}>
-          <Button
-            size="compact-xs"
-            variant="subtle"
-            color="gray"
-            onClick={() => setAsText(!asText)}
-            data-testid="toggle-text"
-          >
-            {asText ? t("message.asHtml") : t("message.asText")}
-          </Button>
+          {hasQuoted && !asText && <QuotedToggle open={unfolded} toggle={() => setUnfolded(!unfolded)} />}
+          {offersText && (
+            <Button
+              className={styles.asText ?? ""}
+              size="compact-xs"
+              variant="subtle"
+              color="gray"
+              onClick={() => setAsText(!asText)}
+              data-testid="toggle-text"
+            >
+              {asText ? t("message.asHtml") : t("message.asText")}
+            </Button>
+          )}
         </div>
       )}
     </>
@@ -84,7 +89,11 @@ function TextBody({ text, newText }: { text: string; newText: string }) {
           ) : null;
         })}
       </div>
-      {folds && <QuotedToggle open={unfolded} toggle={() => setUnfolded(!unfolded)} />}
+      {folds && (
+        <div className={styles.quotedBar}>
+          <QuotedToggle open={unfolded} toggle={() => setUnfolded(!unfolded)} />
+        </div>
+      )}
     </>
   );
 }
@@ -93,18 +102,16 @@ function QuotedToggle({ open, toggle }: { open: boolean; toggle: () => void }) {
   const { t } = useTranslation();
   const label = t(open ? "timeline.hideQuoted" : "timeline.showQuoted");
   return (
-    <div className={styles.quotedBar}>
-      <button
-        type="button"
-        className={styles.quotedToggle}
-        aria-expanded={open}
-        title={label}
-        onClick={toggle}
-        data-testid="toggle-quoted"
-      >
-        <IconDots size={17} aria-hidden />
-        <span className={open ? undefined : "visually-hidden"}>{label}</span>
-      </button>
-    </div>
+    <button
+      type="button"
+      className={styles.quotedToggle}
+      aria-expanded={open}
+      title={label}
+      onClick={toggle}
+      data-testid="toggle-quoted"
+    >
+      <IconDots size={17} aria-hidden />
+      <span className={open ? undefined : "visually-hidden"}>{label}</span>
+    </button>
   );
 }

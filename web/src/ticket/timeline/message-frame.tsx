@@ -20,9 +20,11 @@ interface FrameProps {
   title: string;
   /** Lets the message load images from elsewhere: through a page with a policy of its own, since srcdoc inherits ours. */
   remote: boolean;
+  /** In the dark theme's colours; only for what has none of its own. */
+  dark: boolean;
 }
 
-export function MessageFrame({ html, title, remote }: FrameProps) {
+export function MessageFrame({ html, title, remote, dark }: FrameProps) {
   const { i18n } = useTranslation();
   const frame = useRef<HTMLIFrameElement>(null);
   const [height, setHeight] = useState(220);
@@ -37,12 +39,13 @@ export function MessageFrame({ html, title, remote }: FrameProps) {
     setShown(inner);
   }
 
-  const content = remote ? { src: "/frame.html" } : { srcDoc: frameDocument(html, i18n.language) };
+  const content = remote ? { src: "/frame.html" } : { srcDoc: frameDocument(html, i18n.language, dark) };
   return (
     <iframe
       ref={frame}
       key={remote ? "remote" : "strict"}
       className={styles.frame}
+      data-dark={dark || undefined}
       sandbox={SANDBOX}
       referrerPolicy="no-referrer"
       title={title}

@@ -1,4 +1,4 @@
-import { Alert, Button, Skeleton } from "@mantine/core";
+import { Button, Skeleton } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import { type SyntheticEvent, useState } from "react";
 import { useTranslation } from "react-i18next";
@@ -86,20 +86,18 @@ function FaultList({ form }: { form: ClassificationForm }) {
     key === TYPE ? t("closing.missingType") : (form.fields.find(({ id }) => id === key)?.name ?? ""),
   );
   return (
-    <Alert
-      color="orange"
-      icon={<IconAlertTriangle size={18} aria-hidden />}
-      className={styles.missing ?? ""}
-      data-testid="missing-fields"
-    >
-      {missing.length > 0 ? t("closing.missing") : t("closing.invalid")}
-      {missing.length > 0 && (
-        <ul>
-          {names.filter(Boolean).map((name) => (
-            <li key={name}>{name}</li>
-          ))}
-        </ul>
-      )}
-    </Alert>
+    <div className={styles.missing} role="alert" data-testid="missing-fields">
+      <IconAlertTriangle size={18} stroke={1.8} aria-hidden />
+      <div>
+        {missing.length > 0 ? t("closing.missing") : t("closing.invalid")}
+        {missing.length > 0 && (
+          <ul>
+            {names.filter(Boolean).map((name) => (
+              <li key={name}>{name}</li>
+            ))}
+          </ul>
+        )}
+      </div>
+    </div>
   );
 }
