@@ -75,6 +75,7 @@ class Lives(RuleBasedStateMachine):
         self.stands: dict[UUID, UUID] = {}
         self.replies: list[tuple[UUID, UUID]] = []
         self.states: dict[UUID, str] = {}
+        self.people: Mapping[str, Viewer] = {}
 
     @property
     def connection(self) -> Connection:
@@ -88,7 +89,7 @@ class Lives(RuleBasedStateMachine):
         made = service_types.create(self.connection, self.company.id, said)
         self.type_id, self.field_id = made.id, made.fields[0]["id"]
         service_types.demand(self.connection, self.company.id, self.company.finance)
-        self.people: Mapping[str, Viewer] = {name: self.viewer_of(name) for name in PEOPLE}
+        self.people = {name: self.viewer_of(name) for name in PEOPLE}
         self.open([0], [], 0)
         self.open([1], [], 2)
 
@@ -99,6 +100,7 @@ class Lives(RuleBasedStateMachine):
     def teardown(self) -> None:
         try:
             self.everybody_sees_what_is_theirs()
+            self.everybody_reads_what_is_theirs()
         finally:
             self.transaction.rollback()
             self.held.info.pop("poked", None)
@@ -362,8 +364,6 @@ class Lives(RuleBasedStateMachine):
 
     @rule()
     def everybody_sees_what_is_theirs(self) -> None:
-        if not hasattr(self, "people"):
-            return
         found = self.every_ticket()
         everything = queue.Filter(LIVE)
         for name, who in self.people.items():
@@ -373,8 +373,11 @@ class Lives(RuleBasedStateMachine):
             assert len(listed) == len(set(listed))
             assert set(listed) == live, name
             assert sum(count for *_, count in queue.counts(self.connection, who)) == len(live)
-            for row in found.values():
-                assert self.reads(who, row.id) is (row.id in theirs), name
+
+    def everybody_reads_what_is_theirs(self) -> None:
+        for row in self.every_ticket().values():
+            for name, who in self.people.items():
+                assert self.reads(who, row.id) is self.sees(name, row), name
 
     def reads(self, who: Viewer, ticket_id: UUID) -> bool:
         try:

@@ -12,7 +12,7 @@ from sqlalchemy.types import Text
 
 from ticket.domain.facts import LIVE, Status
 from ticket.domain.visibility import Viewer, queue_keys
-from ticket.storage.tickets import ID, TICKETS, named_tickets
+from ticket.storage.tickets import ID, NAMED, TICKETS
 
 START = (datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 
@@ -119,7 +119,7 @@ def page(
     if not ids:
         return []
     order = (TICKETS.c.last_activity_at.desc(), TICKETS.c.id.desc())
-    return connection.execute(named_tickets().where(TICKETS.c.id.in_(ids)).order_by(*order)).all()
+    return connection.execute(NAMED.where(TICKETS.c.id.in_(ids)).order_by(*order)).all()
 
 
 def counts(connection: Connection, viewer: Viewer) -> list[tuple[UUID, Status, int]]:
