@@ -43,7 +43,7 @@ class MailSettings(Settings):
     smtp_relay_tls: Literal["", "none", "starttls", "tls"] = ""
     smtp_relay_user: str = ""
     smtp_relay_password: SecretStr = SecretStr("")
-    # For connecting and for each answer; the answer to a mail may take ten times as long.
+    # For connecting, for each answer and each 64 KiB sent; the answer to a mail may take ten times as long.
     smtp_relay_timeout: float = 60
     mail_outbox: Path | None = None
     # Mails sent at a time by one process.

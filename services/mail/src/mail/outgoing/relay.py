@@ -8,6 +8,7 @@ import os
 import re
 import smtplib
 import ssl
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,6 +23,11 @@ _DETAIL_CHARACTERS = 500
 # So much longer than other answers may the one to the final dot take: RFC 5321, 4.5.3.2.6, says ten minutes, and giving
 # up too early leaves a message whose fate nobody knows.
 _PATIENCE = 10
+# Bytes that must get through in the time of one answer, and the times of an answer that a whole mail may take: 25 MB
+# within an hour, for a server that takes it in drop by drop would keep a sender for itself.
+_SLICE = 64 * 1024
+_LONGEST_CONTENT = 60
+_CUT = "timed out while the mail was sent"
 _MAILS_OF_A_CONNECTION = 100
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 # Said of us, not of the mail: closing down, wrong or missing authentication.
@@ -205,7 +211,7 @@ class SmtpLink:
 
     def handed_over(self, content: bytes, refused: list[Refused]) -> Outcome:
         """The content and its final dot. OSError and SMTPException only where the dot has not been sent."""
-        self.smtp.send(dotted(content))
+        self.put(dotted(content))
         crash.point("send.during")
         try:
             code, said = self.patient_reply()
@@ -219,6 +225,18 @@ class SmtpLink:
         if 400 <= code < 500:
             return Later(words(code, said))
         return Failed(words(code, said), refused) if 500 <= code < 600 else Unknown(words(code, said))
+
+    def put(self, content: bytes) -> None:
+        """In slices, since the time-out of a socket is for all that is given to it at once."""
+        sock, until = self.smtp.sock, time.monotonic() + _LONGEST_CONTENT * self.timeout
+        assert sock is not None, "the server has just answered on it"
+        for start in range(0, len(content), _SLICE):
+            if time.monotonic() > until:
+                raise TimeoutError(_CUT)
+            try:
+                sock.sendall(content[start : start + _SLICE])
+            except TimeoutError as error:
+                raise TimeoutError(_CUT) from error
 
     def patient_reply(self) -> tuple[int, bytes]:
         if self.smtp.sock is not None:

@@ -1,0 +1,74 @@
+"""Lines to the relay that are thin, or stand still."""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pytest
+
+from mail.handlers.sending import Sender, send_due
+from mail.outgoing.relay import connect
+
+
+def slow_relay(connection: socket.socket, stop: threading.Event, most: int) -> None:
+    """Takes one mail a little at a time, as at the end of a thin line; after `most` bytes of it nothing more."""
+    connection.sendall(b"220 hello\r\n")
+    for answer in (b"250 hello\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+        connection.recv(4096)
+        connection.sendall(answer)
+    got, end = 0, b""
+    while not end.endswith(b"\r\n.\r\n") and not stop.is_set():
+        # The pace of the line.
+        stop.wait(0.02)
+        if got < most:
+            piece = connection.recv(16 * 1024)
+            got, end = got + len(piece), (end + piece)[-5:]
+    if not stop.is_set():
+        connection.sendall(b"250 taken\r\n")
+        connection.recv(4096)
+
+
+@pytest.fixture
+def slow() -> Iterator[Callable[[int], str]]:
+    stop, listener = threading.Event(), socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    threads: list[threading.Thread] = []
+
+    def serve(most: int) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            slow_relay(connection, stop, most)
+
+    def start(most: int) -> str:
+        threads.append(threading.Thread(target=serve, args=(most,)))
+        threads[-1].start()
+        return "{}:{}".format(*listener.getsockname())
+
+    yield start
+    stop.set()
+    for thread in threads:
+        thread.join(10)
+    listener.close()
+
+
+def test_a_large_mail_over_a_thin_line_may_take_longer_than_an_answer(
+    ticket, replied, api, slow, state_of, database, files, settings
+):
+    message_id = replied(ticket, attachment_ids=[api.upload(ticket, *[b"x" * 1024 * 1024] * 4).id])
+    chosen = settings(smtp_relay=slow(1 << 30), smtp_relay_timeout=1)
+    began = time.monotonic()
+    send_due(Sender(database, files, partial(connect, chosen)))
+    assert state_of(message_id) == "SENT"
+    assert time.monotonic() - began > 2, "the line was no thin one"
+
+
+def test_a_line_that_stands_still_is_given_up_and_said_to_be(
+    ticket, replied, api, slow, state_of, delivery_of, database, files, settings
+):
+    message_id = replied(ticket, attachment_ids=[api.upload(ticket, *[b"x" * 1024 * 1024] * 8).id])
+    send_due(Sender(database, files, partial(connect, settings(smtp_relay=slow(1024), smtp_relay_timeout=0.3))))
+    assert (state_of(message_id), delivery_of(message_id).last_error) == ("QUEUED", "timed out while the mail was sent")
