@@ -12,7 +12,7 @@ export default defineConfig(({ mode }) => ({
     target: "es2022",
     // The page's policy is default-src 'self': a small font or script inlined as a data: address would be refused.
     assetsInlineLimit: 0,
-    chunkSizeWarningLimit: 900,
+    chunkSizeWarningLimit: 1000,
   },
   server: { proxy: mode === "mock" ? {} : { "/api": { target: GATEWAY, changeOrigin: false } } },
   test: {

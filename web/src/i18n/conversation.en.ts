@@ -29,6 +29,7 @@ export const conversationEn: ConversationCatalogue = {
         "It joined this conversation because its subject names the protocol and its sender takes part already. Check that it is the same matter.",
     },
     joinedLabel: "Why this message is here",
+    joinedShort: "Why here?",
   },
   delivery: {
     UNSPECIFIED: "No word of its delivery",

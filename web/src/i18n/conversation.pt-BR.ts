@@ -28,6 +28,7 @@ export const conversationPtBR = {
         "Entrou nesta conversa porque traz o protocolo no assunto e quem escreveu já participa dela. Confira se é o mesmo caso.",
     },
     joinedLabel: "Por que esta mensagem está aqui",
+    joinedShort: "Por que aqui?",
   },
   delivery: {
     UNSPECIFIED: "Sem informação de entrega",

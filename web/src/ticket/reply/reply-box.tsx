@@ -26,7 +26,8 @@ import { useNoReplyReason } from "./use-no-reply-reason";
 import { type Extra, useSend } from "./use-send";
 import { useUploads } from "./use-uploads";
 
-const Editor = lazy(() => import("./editor"));
+const loadEditor = () => import("./editor");
+const Editor = lazy(loadEditor);
 
 interface ReplyBoxProps {
   ticket: Ticket;
@@ -48,6 +49,8 @@ export function ReplyBox(props: ReplyBoxProps) {
   const [used, setUsed] = useState(opened);
   if (opened && !used) setUsed(true);
   const writable = !reason || state.begun;
+  // So that it is there when somebody presses.
+  useEffect(() => void (!reason && loadEditor()), [reason]);
 
   return (
     <>
@@ -117,7 +120,7 @@ function KeptText({ html, reason, close }: { html: string; reason: string; close
       <p className={styles.reason} data-testid="no-reply">
         {reason}
       </p>
-      <Suspense fallback={<Skeleton height={96} />}>
+      <Suspense fallback={<div className={styles.blank} />}>
         <Editor html={html} onChange={() => undefined} onFiles={() => undefined} invalid={false} focused={false} />
       </Suspense>
       <p className={styles.note}>{t("reply.kept")}</p>
@@ -218,7 +221,7 @@ function Writing({ ticket, attendantId, narrow, setOpened, state, reason, focuse
           change(part);
         }}
       />
-      <Suspense fallback={<Skeleton height={130} radius={0} />}>
+      <Suspense fallback={<div className={styles.blank} />}>
         <Editor
           key={state.version}
           html={draft.html}

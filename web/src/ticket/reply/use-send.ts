@@ -96,6 +96,9 @@ export function useSend(
         sent("already");
         return { done: true };
       default: {
+        // A value of the service type that does not fit is for the dialog to show.
+        if (problem.problem.errors.some(({ pointer }) => pointer.startsWith("/classification")))
+          return { done: false, refusal: problem };
         const found = faultsOfProblem(problem, content);
         setFaults(found);
         setError(problem);

@@ -93,13 +93,18 @@ function MachinesMessage(props: CardProps) {
 }
 
 function MessageContent({ ticketId, message, mayResend }: CardProps) {
+  const { t } = useTranslation();
   return (
     <>
       {message.delivery && (
         <DeliveryTrouble ticketId={ticketId} message={message} delivery={message.delivery} mayResend={mayResend} />
       )}
       <Warnings codes={message.warnings} />
-      <JoinedBy message={message} />
+      {message.joinedBy === "PROTOCOL" && (
+        <Notice>
+          <span data-testid="joined-by">{t("timeline.joined.PROTOCOL")}</span>
+        </Notice>
+      )}
       <MessageBody ticketId={ticketId} message={message} title={useTitleOf(message)} />
       <Attachments ticketId={ticketId} files={message.attachments} />
     </>
@@ -125,7 +130,10 @@ function MessageHead({ message }: { message: Message }) {
         <MessageTime message={message} />
         {message.delivery && <DeliveryMark delivery={message.delivery} />}
       </div>
-      <Recipients message={message} />
+      <div className={styles.recipients}>
+        <Recipients message={message} />
+        <JoinedBy message={message} />
+      </div>
     </header>
   );
 }
@@ -172,9 +180,7 @@ function Recipients({ message }: { message: Message }) {
       .map(([label, boxes]) => `${label}: ${say(boxes) || t("message.noRecipients")}`)
       .join(" · ");
   return (
-    <div className={styles.recipients} title={told(addresses)}>
-      {told((boxes) => boxes.map(({ name, email }) => name || email).join(", "))}
-    </div>
+    <span title={told(addresses)}>{told((boxes) => boxes.map(({ name, email }) => name || email).join(", "))}</span>
   );
 }
 
@@ -182,29 +188,22 @@ function addresses(boxes: MailAddress[]): string {
   return boxes.map(({ name, email }) => (name ? `${name} <${email}>` : email)).join(", ");
 }
 
-/** Why it stands here: quietly where it is sure, as a notice where only the protocol says so. */
+/** Why it stands here; where only the protocol says so, a notice tells it instead. */
 function JoinedBy({ message: { joinedBy } }: { message: Message }) {
   const { t } = useTranslation();
-  if (joinedBy === "UNSPECIFIED") return null;
+  if (joinedBy === "UNSPECIFIED" || joinedBy === "PROTOCOL") return null;
   const text = t(`timeline.joined.${joinedBy}`);
-  if (joinedBy !== "PROTOCOL") {
-    return (
-      <Tooltip label={text} multiline w={280} events={{ hover: true, focus: true, touch: true }}>
-        <button
-          type="button"
-          className={styles.joined}
-          aria-label={`${t("timeline.joinedLabel")}: ${text}`}
-          data-testid="joined-by"
-        >
-          <IconInfoCircle size={15} stroke={1.8} aria-hidden /> {t("timeline.joinedLabel")}
-        </button>
-      </Tooltip>
-    );
-  }
   return (
-    <Notice>
-      <span data-testid="joined-by">{text}</span>
-    </Notice>
+    <Tooltip label={text} multiline w={280} events={{ hover: true, focus: true, touch: true }}>
+      <button
+        type="button"
+        className={styles.joined}
+        aria-label={`${t("timeline.joinedLabel")}: ${text}`}
+        data-testid="joined-by"
+      >
+        <IconInfoCircle size={15} stroke={1.8} aria-hidden /> {t("timeline.joinedShort")}
+      </button>
+    </Tooltip>
   );
 }
 
