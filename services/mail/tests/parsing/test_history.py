@@ -134,6 +134,43 @@ def test_no_html_loses_text_or_breaks_when_it_is_marked(html: str) -> None:
     assert clean(marked, {}) == marked
 
 
+LONG = {
+    "lines": "<p>Novo</p><div id=appendonsend></div>" + "a<br>" * 50_000,
+    "texts and elements": "<p>Novo</p><div id=appendonsend></div>" + "a<b></b>" * 50_000,
+    "in a paragraph": "<p>Novo<br>De: a@b<br>Enviada em: c<br>" + "a<br>" * 50_000 + "</p>",
+    "paragraphs": "<p>Novo</p><p>De: a@b<br>Enviada em: c</p>" + "<p>a</p>" * 50_000,
+    "rows": "<table><tr><td>Novo</td></tr><tr><td>De: a@b<br>Enviada em: c</td></tr>"
+    + "<tr></tr>" * 50_000
+    + "</table>",
+    "quotes": "<p>Novo</p>" + "<blockquote type=cite>a</blockquote>" * 20_000,
+    "levels": "<div>" * 1_500 + "x<br>De: a@b<br>Enviada em: c" + "</div>y" * 1_500,
+}
+
+
+@pytest.mark.parametrize("html", LONG.values(), ids=LONG)
+def test_marks_make_no_history_longer_however_many_elements_it_has(html: str) -> None:
+    assert len(clean(mark_history(html), {})) <= len(clean(html, {})) + 15_000
+
+
+@pytest.mark.parametrize("name", ["lines", "texts and elements", "in a paragraph", "paragraphs"])
+def test_a_long_history_is_marked_by_one_element(name: str) -> None:
+    cleaned = clean(mark_history(LONG[name]), {})
+    assert (new_of(LONG[name]), cleaned.count("data-quoted")) == ("Novo", 1)
+    assert to_text(cleaned) == to_text(clean(LONG[name], {}))
+
+
+def test_a_long_mail_loses_no_text_by_its_marks(parse: Parse) -> None:
+    html = "<p>Novo</p><div id=appendonsend></div>" + "a<br>" * 300_000 + "fim"
+    mail = parse(b"From: a@b.example\r\nContent-Type: text/html\r\n\r\n" + html.encode())
+    assert (mail.new_text, mail.text[-3:], "BODY_TRUNCATED" in mail.warnings) == ("Novo", "fim", False)
+
+
+def test_rows_of_a_table_are_marked_within_it() -> None:
+    html = "<table><tr><td>Novo</td></tr><tr><td>De: a@b<br>Enviada em: c</td></tr><tr><td>velho</td></tr></table><p>velho</p>"
+    assert (new_of(html), mark_history(html).count("<table>")) == ("Novo", 1)
+    assert to_text(clean(mark_history(html), {})) == to_text(clean(html, {}))
+
+
 @pytest.mark.parametrize(
     "html",
     [
@@ -145,8 +182,19 @@ def test_no_html_loses_text_or_breaks_when_it_is_marked(html: str) -> None:
         "<div>" * 1_500 + "x<br>De: a@b<br>Enviada em: c" + "</div>y" * 1_500,
         "a<br>" * 300_000 + "-----Mensagem original-----",
         "<span><div></span></div>" * 4_000 + "<blockquote type=cite>x</blockquote>",
+        "<p>Novo</p><div id=appendonsend></div>" + "a<br>" * 400_000,
     ],
-    ids=["nested", "many quotes", "many senders", "empty", "many attributions", "deep", "lines", "hidden depth"],
+    ids=[
+        "nested",
+        "many quotes",
+        "many senders",
+        "empty",
+        "many attributions",
+        "deep",
+        "lines",
+        "hidden depth",
+        "rest",
+    ],
 )
 def test_no_html_makes_marking_slow(html: str) -> None:
     assert not is_tangled(html)

@@ -4,7 +4,9 @@ Runs before the cleaning, which drops the classes and ids by which mail clients 
 recursion and a bounded number of nodes: nesting and length are the sender's choice.
 """
 
-from collections.abc import Iterator, Set
+import secrets
+from collections.abc import Iterator, Sequence, Set
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -54,6 +56,14 @@ _NODES = 50_000
 _LINES = 5_000
 _LINES_OF_A_HEADER = 12
 _SEEN = ("img", "hr", "table", "video", "audio")
+# What needs more marks, or begins deeper, is left unmarked: no mail client writes so, and no mail may grow by more than
+# some twenty kilobytes.
+_MOST_MARKS = 500
+_DEEPEST = 200
+# Nothing but their own kind may stand in these, so the elements in them are marked one by one.
+_ROWS = ("table", "thead", "tbody", "tfoot", "tr", "colgroup")
+# In a paragraph a <div> would end it; these begin anew (HTML, 13.2.4.2: button scope).
+_PARAGRAPH_ENDS = ("td", "th", "caption", "button", "object", "marquee", "applet", "template")
 
 Kind = Literal["WHOLE", "WROTE", "REST"]
 
@@ -62,6 +72,13 @@ class Beginning(NamedTuple):
     position: int
     kind: Kind
     node: LexborNode
+
+
+class Run(NamedTuple):
+    """Siblings that are marked together. last: None for all that follow; the first itself where that is an element."""
+
+    first: LexborNode
+    last: LexborNode | None
 
 
 def mark_history(html: str) -> str:
@@ -76,9 +93,8 @@ def mark_history(html: str) -> str:
     for forged in document.css(f"[{_MARK}]"):
         del forged.attrs[_MARK]
     beginning = min(_beginnings(document, body), default=None, key=lambda found: found.position)
-    if beginning is not None:
-        _mark_from(document, body, beginning)
-    return document.html or ""
+    runs = list(islice(_history(document, body, beginning), _MOST_MARKS + 1)) if beginning is not None else []
+    return _marked(document, runs) if len(runs) <= _MOST_MARKS else document.html or ""
 
 
 def _beginnings(document: LexborHTMLParser, body: LexborNode) -> Iterator[Beginning]:
@@ -126,11 +142,11 @@ def _read(body: LexborNode, marked: Set[int]) -> tuple[dict[int, int], list[tupl
     return positions, lines
 
 
-def _mark_from(document: LexborHTMLParser, body: LexborNode, beginning: Beginning) -> None:
+def _history(document: LexborHTMLParser, body: LexborNode, beginning: Beginning) -> Iterator[Run]:
     node = beginning.node
     if beginning.kind == "WHOLE":
-        _mark(document, node)
-        _mark_quotes(document)
+        yield Run(node, node)
+        yield from _quotes(document)
         return
     if beginning.kind == "WROTE":
         quote = _quote_after(node)
@@ -139,49 +155,86 @@ def _mark_from(document: LexborHTMLParser, body: LexborNode, beginning: Beginnin
             quote = _quote_after(node)
         if quote is not None:
             # What comes after the quote may be an answer below it.
-            _mark_siblings(document, node, until=quote)
-            _mark_quotes(document)
+            yield Run(node, quote)
+            yield from _quotes(document)
             return
-    _mark_rest(document, body, beginning.node)
+    yield from _rest(body, beginning.node)
 
 
-def _mark_rest(document: LexborHTMLParser, body: LexborNode, node: LexborNode) -> None:
+def _rest(body: LexborNode, node: LexborNode) -> Iterator[Run]:
     """Everything from this node on, with the outermost element that begins with it."""
     while _is_first(node) and (parent := _parent(node, body)) is not None:
         node = parent
+    if _depth(node, body) > _DEEPEST:
+        return
     if (before := _before(node)) is not None and before.tag == "hr":
-        _mark(document, before)
+        yield Run(before, before)
     ancestor = _parent(node, body)
-    _mark_siblings(document, node)
+    yield from _from_on(node)
     while ancestor is not None:
-        _mark_siblings(document, ancestor.next)
+        yield from _from_on(ancestor.next)
         ancestor = _parent(ancestor, body)
 
 
-def _mark_siblings(document: LexborHTMLParser, node: LexborNode | None, until: LexborNode | None = None) -> None:
-    """This one and those after it; until: the last one, which is marked as well."""
+def _depth(node: LexborNode, body: LexborNode) -> int:
+    depth, parent = 0, _parent(node, body)
+    while parent is not None and depth <= _DEEPEST:
+        depth, parent = depth + 1, _parent(parent, body)
+    return depth
+
+
+def _from_on(node: LexborNode | None) -> Iterator[Run]:
+    """This one and its siblings after it."""
+    while node is not None and (_is_blank(node) or node.tag == "-comment"):
+        node = node.next
+    if node is None:
+        return
+    if node.parent is None or node.parent.tag not in _ROWS:
+        yield Run(node, None)
+        return
     while node is not None:
-        after = None if until is not None and node.mem_id == until.mem_id else node.next
-        _mark(document, node)
-        node = after
+        if node.is_element_node:
+            yield Run(node, node)
+        node = node.next
 
 
-def _mark_quotes(document: LexborHTMLParser) -> None:
+def _quotes(document: LexborHTMLParser) -> Iterator[Run]:
     """Answers may stand between several."""
-    for quote in document.css(_QUOTES):
-        quote.attrs[_MARK] = "true"
+    return (Run(quote, quote) for quote in document.css(_QUOTES))
 
 
-def _mark(document: LexborHTMLParser, node: LexborNode) -> None:
-    if node.tag == "-text":
-        text = node.text_content or ""
-        if text.strip():
-            holder = document.create_node("span")
-            holder.attrs[_MARK] = "true"
-            holder.insert_child(text)
-            node.replace_with(holder)
-    elif node.is_element_node:
-        node.attrs[_MARK] = "true"
+def _marked(document: LexborHTMLParser, runs: Sequence[Run]) -> str:
+    """The HTML with an element of its own around each run.
+
+    Where that begins and ends is written into the text of the document: to move half a million siblings into a new
+    parent takes seconds. The names are ones the sender cannot know.
+    """
+    secret = secrets.token_hex(8)
+    begin, end = ({tag: f"{side}-{tag}-{secret}" for tag in ("div", "span")} for side in ("begin", "end"))
+    for first, last in runs:
+        if last is not None and first.mem_id == last.mem_id:
+            first.attrs[_MARK] = "true"
+            continue
+        tag = "span" if _in_paragraph(first) else "div"
+        first.insert_before(document.create_node(begin[tag]))
+        if last is not None:
+            last.insert_after(document.create_node(end[tag]))
+        elif first.parent is not None:
+            first.parent.insert_child(document.create_node(end[tag]))
+    html = document.html or ""
+    for tag in ("div", "span"):
+        html = html.replace(f"<{begin[tag]}></{begin[tag]}>", f'<{tag} {_MARK}="true">')
+        html = html.replace(f"<{end[tag]}></{end[tag]}>", f"</{tag}>")
+    return html
+
+
+def _in_paragraph(node: LexborNode) -> bool:
+    parent = node.parent
+    while parent is not None and parent.tag not in _PARAGRAPH_ENDS:
+        if parent.tag == "p":
+            return True
+        parent = parent.parent
+    return False
 
 
 def _quote_after(node: LexborNode) -> LexborNode | None:

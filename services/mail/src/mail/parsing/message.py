@@ -166,7 +166,9 @@ def _html(raw: bytes, part: Part, room: int, content_ids: dict[str, str], warnin
     if markup.is_tangled(source):
         warnings.add("HTML_TANGLED")
     else:
-        source = mark_history(source)
+        # Only where there is room for the marks: they must not cost a word.
+        marked = mark_history(source)
+        source = marked if len(marked) <= room else source
     return _fitting(source, room, lambda html: markup.clean(html, content_ids), warnings)
 
 
