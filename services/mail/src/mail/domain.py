@@ -88,7 +88,7 @@ class Message:
     # The words of the server that refused it.
     delivery_detail: str = ""
     delivery_at: datetime | None = None
-    # Each {"email", "detail"}.
+    # Each {"email", "detail"}: who is known not to have it. Of a failed one: the others have it; empty: nobody has.
     refused: list[dict[str, str]] = field(default_factory=list)
     # By which rule it found its conversation; empty: it began it.
     joined_by: JoinRule = ""

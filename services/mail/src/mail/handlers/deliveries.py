@@ -61,12 +61,11 @@ def queue(
 ) -> None:
     """A message that stands as QUEUED: to be sent, to be found by its answers, and told of."""
     envelope_from = reply_address(account, message) if kind == "REPLY" else ""
-    recipients = [one["email"] for one in (*message.to_addresses, *message.cc_addresses, *message.bcc_addresses)]
     row = Delivery(
         id=message.id,
         kind=kind,
         envelope_from=envelope_from,
-        recipients=recipients,
+        recipients=everybody(message),
         traceparent=current_traceparent(),
     )
     deliveries.add(connection, row)
@@ -117,14 +116,24 @@ def tell(connection: Connection, message: Message, organization_id: UUID, state:
 
 
 def resend(connection: Connection, message_id: UUID) -> None:
-    """Somebody wants a message to be sent again whose delivery has failed, or may have."""
+    """Somebody wants a message to be sent again whose delivery has failed, or may have; who has it gets it once."""
     deliveries.lock(connection, message_id)
     found = deliveries.lock_message(connection, message_id)
     if found is None or found[0].delivery_state not in ("FAILED", "UNKNOWN"):
         raise DeliveryNotEnded("Only a message that failed, or whose delivery is unknown, can be sent again.")
-    deliveries.queue_anew(connection, message_id)
+    deliveries.queue_anew(connection, message_id, refused_recipients(found[0]))
     change(connection, *found, "QUEUED")
     poke(connection, CHANNEL)
+
+
+def everybody(message: Message) -> list[str]:
+    return [one["email"] for one in (*message.to_addresses, *message.cc_addresses, *message.bcc_addresses)]
+
+
+def refused_recipients(message: Message) -> list[str]:
+    """Those of its recipients of whom it is known that they do not have it."""
+    refused = {one["email"].lower() for one in message.refused}
+    return [email for email in everybody(message) if email.lower() in refused]
 
 
 def recover(database: Database) -> int:

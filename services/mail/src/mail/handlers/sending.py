@@ -7,7 +7,7 @@ dies between the first and the last leaves a mail of which nobody knows whether 
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from mail.files import Files
 from mail.handlers.composing import composed
 from mail.handlers.deliveries import LEASE, change
 from mail.metrics import DELIVERIES, RELAY_AWAY, SEND_SECONDS, SENT_AFTER
-from mail.outgoing.relay import Failed, Later, Link, Outcome, RelayAway, Sent, Unknown
+from mail.outgoing.relay import Failed, Later, Link, Outcome, Refused, RelayAway, Sent, Unknown
 from mail.storage import deliveries, directory
 from mail.storage.tables import DELIVERIES as TABLE
 from servicekit import crash
@@ -222,6 +222,8 @@ def settle(connection: Connection, claimed: Claimed, outcome: Outcome) -> Outcom
         # Somebody has asked for another attempt meanwhile, and that one will say.
         return outcome
     message, organization_id = found
+    if isinstance(outcome, Sent) and (detail := missed(message, row.recipients, outcome.refused)):
+        outcome = Failed(detail, outcome.refused)
     if message.delivery_state not in ("SENDING", "UNKNOWN"):
         # A report that it could not be delivered was faster than the relay's word.
         deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
@@ -237,6 +239,13 @@ def settle(connection: Connection, claimed: Claimed, outcome: Outcome) -> Outcom
         deliveries.end(connection, row.id, done=False, detail=outcome.detail)
         change(connection, message, organization_id, "UNKNOWN", outcome.detail)
     return outcome
+
+
+def missed(message: Message, recipients: Sequence[str], refused: Sequence[Refused]) -> str:
+    """Why it reached none of those it is for, only others who were to have a copy; '' where it did."""
+    addressed = {one["email"] for one in message.to_addresses} & set(recipients)
+    details = {one.email: one.detail for one in refused if one.email in addressed}
+    return next(iter(details.values())) if details and details.keys() == addressed else ""
 
 
 def put_back(connection: Connection, row: Row[Any], message: Message, organization_id: UUID, detail: str) -> None:

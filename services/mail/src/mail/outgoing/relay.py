@@ -60,7 +60,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Refused for good."""
+    """Refused for good. refused: empty: all are; else the others have it, or there are none."""
 
     detail: str
     refused: list[Refused] = field(default_factory=list)
@@ -224,7 +224,7 @@ class SmtpLink:
             self.smtp.close()
         if 400 <= code < 500:
             return Later(words(code, said))
-        return Failed(words(code, said), refused) if 500 <= code < 600 else Unknown(words(code, said))
+        return Failed(words(code, said)) if 500 <= code < 600 else Unknown(words(code, said))
 
     def put(self, content: bytes) -> None:
         """In slices, since the time-out of a socket is for all that is given to it at once."""

@@ -124,11 +124,13 @@ def put_back(
     connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(again))
 
 
-def queue_anew(connection: Connection, delivery_id: UUID) -> None:
-    """As if it had never been tried."""
+def queue_anew(connection: Connection, delivery_id: UUID, recipients: Sequence[str]) -> None:
+    """As if it had never been tried. recipients: empty for those of the last attempt."""
     put_back(connection, delivery_id, 0, "", None)
-    now = {"created_at": func.clock_timestamp()}
-    connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(now))
+    anew: dict[str, Any] = {"created_at": func.clock_timestamp()}
+    if recipients:
+        anew["recipients"] = list(recipients)
+    connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(anew))
 
 
 @dataclass(frozen=True, slots=True)
