@@ -18,6 +18,8 @@ _MOST_PROTOCOLS = 5
 class Signs:
     # Its Message-ID, and the ids of its References and In-Reply-To.
     own_id: str
+    # The message of ours whose signed Message-ID it has: then it is that message, come back.
+    itself: UUID | None
     named_ids: tuple[str, ...]
     # Messages of ours, by signatures that are good: whose address it was sent to, and whose Message-IDs it names, the
     # nearest first.
@@ -29,7 +31,7 @@ class Signs:
     @property
     def any(self) -> bool:
         """Whether it may belong to a conversation that is there already."""
-        return bool(self.named_ids or self.addressed or self.answered or self.protocols)
+        return bool(self.named_ids or self.itself or self.addressed or self.answered or self.protocols)
 
 
 def signs_of(secret: bytes, recipient: str, parsed: ParsedMail, *, machine: bool) -> Signs:
@@ -39,6 +41,7 @@ def signs_of(secret: bytes, recipient: str, parsed: ParsedMail, *, machine: bool
     nearest_first = (*near, *reversed(parsed.references))
     return Signs(
         own_id=parsed.message_id,
+        itself=next(signed(secret, [parsed.message_id]), None),
         named_ids=tuple(name for name in named if name != parsed.message_id),
         addressed=signing.message_of(secret, signing.token_in_address(recipient)),
         answered=tuple(dict.fromkeys(signed(secret, nearest_first))),

@@ -11,7 +11,7 @@ from guiche.mail.v1.message_pb2 import (
     AUTOMATIC_KIND_UNSPECIFIED,
     DELIVERY_STATE_FAILED,
 )
-from mail_support import PROTOCOL, SECRET
+from mail_support import PROTOCOL, SECRET, letter
 from sqlalchemy import select, update
 
 from mail import signing
@@ -61,6 +61,16 @@ def told(database: Database) -> Callable[[], list[DeliveryChanged]]:
         with database.transaction() as connection:
             rows = connection.execute(select(OUTBOX).order_by(OUTBOX.c.position)).all()
         return [DeliveryChanged.FromString(row.payload) for row in rows if row.type.endswith("DeliveryChanged")]
+
+    return read
+
+
+@pytest.fixture
+def received(database: Database) -> Callable[[], list[MessageReceived]]:
+    def read() -> list[MessageReceived]:
+        with database.transaction() as connection:
+            rows = connection.execute(select(OUTBOX).order_by(OUTBOX.c.position)).all()
+        return [MessageReceived.FromString(row.payload) for row in rows if row.type.endswith("MessageReceived")]
 
     return read
 
@@ -166,6 +176,26 @@ def test_a_holiday_answer_joins_takes_the_ticket_and_lets_nothing_fail(
         begun.ticket,
     )
     assert (state()[0], told()) == ("SENT", [])
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["same mailbox", "another mailbox"])
+def test_a_message_of_ours_that_comes_back_is_no_word_of_the_customers(
+    arrive: Any, found: Any, sent: Any, state: Any, other_account: Any, received: Any, other: bool
+) -> None:
+    arrive(letter(sent.header_id.upper(), in_reply_to=["m1@c"]), to=[other_account] if other else ())
+    arrive(letter("n@c"))
+    assert found()[sent.header_id.upper()].automatic == "auto-submitted"
+    assert [event.automatic for event in received()[-2:]] == ["auto-submitted", ""]
+    assert state()[0] == "SENT"
+
+
+def test_a_message_id_like_ours_that_is_forged_or_of_another_organization_says_nothing(
+    arrive: Any, found: Any, sent: Any, foreign_account: Any
+) -> None:
+    forged = signing.header_id(signing.token(b"another secret", sent.id), "demo.guiche")
+    arrive(letter(forged))
+    arrive(letter(sent.header_id.upper()), to=[foreign_account])
+    assert [found()[one].automatic for one in (forged, sent.header_id.upper())] == ["", ""]
 
 
 def test_a_machine_becomes_no_participant(arrive: Any, found: Any, begun: Any, sent: Any) -> None:

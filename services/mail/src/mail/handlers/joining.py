@@ -48,7 +48,7 @@ def resolve(connection: Connection, mails: Sequence[Readied]) -> tuple[list[Plac
     known = look_up(connection, mails)
     placed: list[Placed] = []
     early: list[Readied] = []
-    for mail in mails:
+    for mail in (ours_told_apart(known, mail) for mail in mails):
         if must_wait(known.waiting, known.put_back, mail.raw.id, named_keys(mail)):
             known.put_back.add(own_key(mail))
             early.append(mail)
@@ -75,7 +75,9 @@ def look_up(connection: Connection, mails: Sequence[Readied]) -> Known:
     searching = [mail for mail in mails if mail.signs.any]
     named = {key for mail in searching for key in named_keys(mail)}
     own = {own_key(mail) for mail in mails if mail.signs.own_id}
-    signed = {one for mail in searching for one in (mail.signs.addressed, *mail.signs.answered) if one}
+    signed = {
+        one for mail in searching for one in (mail.signs.itself, mail.signs.addressed, *mail.signs.answered) if one
+    }
     protocols = {
         (mail.raw.organization_id, protocol, normal_address(mail.message.sender_email))
         for mail in searching
@@ -94,6 +96,13 @@ def look_up(connection: Connection, mails: Sequence[Readied]) -> Known:
         of_tickets=storage.of_tickets(connection, protocols),
         mailboxes=mailboxes,
     )
+
+
+def ours_told_apart(known: Known, mail: Readied) -> Readied:
+    """A list or a forward may deliver what we sent to a mailbox of ours: nobody has written to us then."""
+    if mail.signs.itself is None or not ours(known, mail, [mail.signs.itself]):
+        return mail
+    return replace(mail, message=replace(mail.message, automatic="auto-submitted"))
 
 
 def own_key(mail: Readied) -> Key:
