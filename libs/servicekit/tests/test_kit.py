@@ -15,7 +15,7 @@ import pytest
 from grpc import StatusCode
 from guiche.publisher.v1.publisher_events_pb2 import PublisherChanged
 from guiche.ticket.v1.ticket_pb2 import Ticket
-from guiche.ticket.v1.ticket_service_pb2 import StartTicketRequest, StartTicketResponse
+from guiche.ticket.v1.verb_service_pb2 import StartTicketRequest, StartTicketResponse
 from sample import WORK
 from scene import at_once, query
 from sqlalchemy import Row, text
@@ -235,6 +235,20 @@ def test_a_lease_lasts_as_long_as_the_work_and_no_longer_than_its_process(databa
         eventually(renewed)
         assert not taken()
     eventually(taken)
+
+
+def test_a_lease_is_renewed_for_as_long_as_was_said_and_only_while_the_row_is_as_it_was(database: Database) -> None:
+    lease = timedelta(seconds=0.3)
+
+    def lease_over() -> bool:
+        return bool(query(database, "SELECT count(*) FROM work WHERE next_at < now()")[0][0])
+
+    add_work(database, 1)
+    [(row_id,)] = query(database, "SELECT id FROM work")
+    for longest, attempts in ((lease, 0), (timedelta(hours=1), 1)):
+        query(database, "UPDATE work SET next_at = now() + interval '0.3 s' RETURNING id")
+        with claims.renewing(database, WORK, [row_id], lease, longest, [WORK.c.attempts == attempts]):
+            eventually(lease_over)
 
 
 def make_due(database: Database) -> None:

@@ -4,12 +4,16 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
+from mail.handlers import sending
+from mail.handlers.deliveries import recover
 from mail.handlers.sending import Sender, send_due
-from mail.outgoing.relay import connect
+from mail.outgoing.relay import SmtpLink, connect
+from servicekit.testing import eventually
 
 
 def slow_relay(connection: socket.socket, stop: threading.Event, most: int) -> None:
@@ -72,3 +76,26 @@ def test_a_line_that_stands_still_is_given_up_and_said_to_be(
     message_id = replied(ticket, attachment_ids=[api.upload(ticket, *[b"x" * 1024 * 1024] * 8).id])
     send_due(Sender(database, files, partial(connect, settings(smtp_relay=slow(1024), smtp_relay_timeout=0.3))))
     assert (state_of(message_id), delivery_of(message_id).last_error) == ("QUEUED", "timed out while the mail was sent")
+
+
+def test_a_sender_that_takes_longer_than_the_relay_may_is_taken_for_dead(
+    ticket, replied, sender, customer, state_of, database, monkeypatch
+):
+    monkeypatch.setattr(sending, "LEASE", timedelta(seconds=0.3))
+    monkeypatch.setattr(SmtpLink, "longest", lambda *_: timedelta(seconds=0.3))
+    customer.answering.clear()
+    message_id = replied(ticket)
+    thread = threading.Thread(target=send_due, args=(sender,))
+    thread.start()
+    eventually(lambda: recover(database))
+    assert state_of(message_id) == "UNKNOWN"
+    customer.answering.set()
+    thread.join(10)
+
+
+def test_the_longest_time_of_a_mail_follows_from_the_time_of_an_answer(settings, customer):
+    for timeout in (1, 60):
+        link = connect(settings(smtp_relay=customer.address, smtp_relay_timeout=timeout))
+        # All its bytes, the answer to them, and one to each command.
+        assert link.longest(3).total_seconds() >= timeout * (60 + 10 + 3 + 2)
+        link.close()

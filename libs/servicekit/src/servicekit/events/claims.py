@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, Update, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from servicekit.database import Database
@@ -19,7 +19,7 @@ from servicekit.errors import Failure
 from servicekit.events.inbox import AWAY, MAX_ATTEMPTS, describe, retry_seconds
 
 AWAY_SECONDS = 5.0
-# Work that takes longer has hung, and is for another process to try.
+# Work that takes longer has hung, and is for another process to try; where nothing else is said.
 LONGEST_WORK = timedelta(minutes=5)
 NEVER_ENDED = "the last attempt began and did not end: the process died or lost its database"
 
@@ -54,13 +54,24 @@ def claim(
 
 
 @contextmanager
-def renewing(database: Database, table: Table, ids: Sequence[UUID], lease: timedelta) -> Iterator[None]:
+def renewing(
+    database: Database,
+    table: Table,
+    ids: Sequence[UUID],
+    lease: timedelta,
+    longest: timedelta = LONGEST_WORK,
+    where: Sequence[ColumnElement[bool]] = (),
+) -> Iterator[None]:
     """While this lasts, the lease does not run out. So it may be short: work whose process died is soon taken over.
 
-    Settle the rows after it has been left.
+    longest: of the work; what takes longer has hung. Settle the rows after it has been left, or let `where` say that a
+    row is not settled yet: else one put back for an hour might be due when the lease ends.
     """
     ended = threading.Event()
-    renewal = threading.Thread(target=renew, args=(database, table, ids, lease, ended), name="lease", daemon=True)
+    mine = table.c.id.in_(ids) & table.c.done_at.is_(None) & table.c.failed_at.is_(None)
+    longer = table.update().where(mine, *where).values(next_at=func.clock_timestamp() + lease)
+    times = int(3 * longest / lease)
+    renewal = threading.Thread(target=renew, args=(database, longer, lease, times, ended), name="lease", daemon=True)
     renewal.start()
     try:
         yield
@@ -69,10 +80,8 @@ def renewing(database: Database, table: Table, ids: Sequence[UUID], lease: timed
         renewal.join()
 
 
-def renew(database: Database, table: Table, ids: Sequence[UUID], lease: timedelta, ended: threading.Event) -> None:
-    mine = table.c.id.in_(ids) & table.c.done_at.is_(None) & table.c.failed_at.is_(None)
-    longer = table.update().where(mine).values(next_at=func.clock_timestamp() + lease)
-    for _ in range(int(3 * LONGEST_WORK / lease)):
+def renew(database: Database, longer: Update, lease: timedelta, times: int, ended: threading.Event) -> None:
+    for _ in range(times):
         if ended.wait(lease.total_seconds() / 3):
             break
         # Where it fails, the lease may run out: then another does the work again, and what is settled first stands.

@@ -187,7 +187,7 @@ def not_composed(sender: Sender, error: NotComposed) -> None:
 def spoken(sender: Sender, link: Link, claimed: Claimed) -> Outcome:
     row = claimed.delivery
     crash.point("send.before")
-    with claims.renewing(sender.database, TABLE, [row.id], LEASE):
+    with claims.renewing(sender.database, TABLE, [row.id], LEASE, link.longest(len(row.recipients))):
         return link.send(row.id, row.envelope_from, row.recipients, claimed.content, last=is_last(row))
 
 

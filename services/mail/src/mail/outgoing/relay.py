@@ -12,12 +12,14 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 from uuid import UUID
 
 from mail.config import MailSettings
 from servicekit import crash
+from servicekit.events.claims import LONGEST_WORK
 
 _DETAIL_CHARACTERS = 500
 # So much longer than other answers may the one to the final dot take: RFC 5321, 4.5.3.2.6, says ten minutes, and giving
@@ -27,6 +29,8 @@ _PATIENCE = 10
 # within an hour, for a server that takes it in drop by drop would keep a sender for itself.
 _SLICE = 64 * 1024
 _LONGEST_CONTENT = 60
+# MAIL, DATA and RSET.
+_OTHER_COMMANDS = 3
 _CUT = "timed out while the mail was sent"
 _MAILS_OF_A_CONNECTION = 100
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
@@ -85,6 +89,10 @@ class Link(Protocol):
         """last: it will not be tried again, so recipients that are refused for now are refused. Raises RelayAway."""
         ...
 
+    def longest(self, recipients: int) -> timedelta:
+        """How long send() may take at most."""
+        ...
+
     def usable(self) -> bool:
         """Whether another mail may follow."""
         ...
@@ -125,6 +133,9 @@ class FolderLink:
             raise RelayAway(str(error)) from error
         return Sent()
 
+    def longest(self, recipients: int) -> timedelta:
+        return LONGEST_WORK
+
     def usable(self) -> bool:
         return True
 
@@ -142,6 +153,10 @@ class SmtpLink:
             self.smtp = opened(settings)
         except (OSError, smtplib.SMTPException, ValueError) as error:
             raise RelayAway(reason(error)) from error
+
+    def longest(self, recipients: int) -> timedelta:
+        """Each command waits for its answer, the mail gets its times, and one slice may begin at the end of them."""
+        return timedelta(seconds=self.timeout * (recipients + _OTHER_COMMANDS + _LONGEST_CONTENT + 1 + _PATIENCE))
 
     def usable(self) -> bool:
         return self.smtp.sock is not None and self.sent < _MAILS_OF_A_CONNECTION
