@@ -36,9 +36,9 @@ from ticket.handlers.reading import read_ticket, viewer
 from ticket.storage import queue, tickets
 
 EXAMPLES = int(os.environ.get("GUICHE_EXAMPLES", "25"))
-PEOPLE = ("ana", "bruno", "davi", "fabio", "carla", "elisa", "vera", "stranger")
+PEOPLE = ("ana", "bruno", "davi", "fabio", "gil", "hugo", "carla", "elisa", "vera", "stranger")
 # Who gets most of the work, so that lives are eventful.
-BUSY = ("ana", "fabio", "carla")
+BUSY = ("ana", "fabio", "gil", "carla")
 REFUSALS = {
     "TRANSITION_NOT_ALLOWED",
     "TICKET_NOT_FOUND",

@@ -22,6 +22,8 @@ ROLES = {
     "supervisor": Viewer(ME, ORGANIZATION, frozenset(), supervised_levels=HERE, whole_levels=HERE),
     "viewer": Viewer(ME, ORGANIZATION, frozenset(), whole_levels=HERE),
     "approver": Viewer(ME, ORGANIZATION, frozenset(), approval_levels=HERE),
+    "member and viewer": Viewer(ME, ORGANIZATION, HERE, whole_levels=HERE),
+    "member and approver": Viewer(ME, ORGANIZATION, HERE, approval_levels=HERE),
     "of another level": Viewer(ME, ORGANIZATION, THERE, supervised_levels=THERE, whole_levels=THERE),
 }
 STARTABLE = {"CREATED", "OPEN", "PENDING", "ANSWERED", "TRANSFERRED", "APPROVAL"}
@@ -57,9 +59,11 @@ def seen(facts: Facts, who: Viewer) -> bool:
 
 def may(verb: Verb, facts: Facts, role: str) -> bool:
     """Who may do what where, as the product says it."""
-    if role not in ("member", "supervisor") or facts.status == "CLOSED":
+    if role not in ("member", "member and viewer", "member and approver", "supervisor") or facts.status == "CLOSED":
         return False
     mine, supervises = facts.holder_id == ME, role == "supervisor"
+    if not (facts.holder_id is None or facts.released or mine or supervises):
+        return False
     startable = facts.status in STARTABLE or facts.released
     match verb:
         case Verb.START:
@@ -106,7 +110,7 @@ def test_everybody_may_do_what_the_product_says_and_nothing_else(role: str) -> N
 
 @pytest.mark.parametrize("verb", FOR_ATTENDANTS)
 def test_each_verb_leads_where_the_product_says(verb: Verb) -> None:
-    for role, facts, asked in product(("member", "supervisor"), every_facts(), ASKED.get(verb, [Asked()])):
+    for role, facts, asked in product(ROLES, every_facts(), ASKED.get(verb, [Asked()])):
         if not seen(facts, ROLES[role]) or not may(verb, facts, role):
             continue
         after = perform(verb, facts, ROLES[role], asked)

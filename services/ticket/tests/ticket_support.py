@@ -49,6 +49,8 @@ class Company:
     bruno: Attendant
     davi: Attendant
     fabio: Attendant
+    gil: Attendant
+    hugo: Attendant
     carla: Attendant
     elisa: Attendant
     vera: Attendant
@@ -99,6 +101,8 @@ def found_company(connection: Connection) -> Company:
         bruno=attendant("Bruno Lima", [n1]),
         davi=attendant("Davi Reis", [money]),
         fabio=attendant("Fábio Alves", [n1, n2, money]),
+        gil=attendant("Gil Nunes", [n1, n2], [("VIEWER", None)]),
+        hugo=attendant("Hugo Sá", [n1], [("APPROVER", None)]),
         carla=attendant("Carla Dias", [], [("SUPERVISOR", service)]),
         elisa=attendant("Elisa Melo", [], [("APPROVER", None)]),
         vera=attendant("Vera Luz", [], [("VIEWER", None)]),

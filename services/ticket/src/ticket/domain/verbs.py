@@ -178,7 +178,11 @@ CONTESTED = frozenset(rule.verb for rule in TABLE if rule.who & {Who.ANYONE, Who
 
 
 class Standing(NamedTuple):
-    """All that decides which verbs somebody who sees a ticket may use. mine: they hold it."""
+    """All that decides which verbs somebody who sees a ticket may use.
+
+    mine: they hold it. member: of its level, and no colleague keeps it to themselves: another role of theirs may let
+    them see such a ticket, but not treat it.
+    """
 
     status: Status
     held: bool
@@ -189,12 +193,13 @@ class Standing(NamedTuple):
 
 
 def standing(facts: Facts, who: Viewer) -> Standing:
+    held, mine = facts.holder_id is not None, facts.holder_id == who.attendant_id
     return Standing(
         facts.status,
-        facts.holder_id is not None,
-        facts.holder_id == who.attendant_id,
+        held,
+        mine,
         facts.released,
-        facts.level_id in who.levels,
+        facts.level_id in who.levels and (not held or mine or facts.released),
         facts.level_id in who.supervised_levels,
     )
 
