@@ -25,6 +25,8 @@ class Signs:
     # nearest first.
     addressed: UUID | None
     answered: tuple[UUID, ...]
+    # Of those it answers, the ones it returns: their header or all of them stands in it.
+    returned: tuple[UUID, ...]
     # What may be protocols in its subject.
     protocols: tuple[str, ...]
 
@@ -45,6 +47,7 @@ def signs_of(secret: bytes, recipient: str, parsed: ParsedMail, *, machine: bool
         named_ids=tuple(name for name in named if name != parsed.message_id),
         addressed=signing.message_of(secret, signing.token_in_address(recipient)),
         answered=tuple(dict.fromkeys(signed(secret, nearest_first))),
+        returned=tuple(signed(secret, parsed.report.returned_ids)) if machine else (),
         protocols=tuple(dict.fromkeys(_PROTOCOL.findall(parsed.subject)))[:_MOST_PROTOCOLS],
     )
 

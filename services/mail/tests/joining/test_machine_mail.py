@@ -110,6 +110,28 @@ def test_a_bounce_lets_the_message_fail_with_the_servers_words_and_stands_on_its
     assert event.automatic == AUTOMATIC_KIND_UNSPECIFIED
 
 
+ANA = "mailer-daemon@mx.example", "ana@c.example"
+
+
+@pytest.mark.parametrize(
+    ("notice", "failed"),
+    [
+        (lambda ours: old(), False),
+        (lambda ours: old(f"In-Reply-To: <{ours.header_id}>\r\nReferences: <{ours.header_id}>\r\n"), False),
+        (lambda ours: old(body=f"Message-ID: <{ours.header_id}>\r\n\r\nOi"), True),
+        (lambda ours: old().replace(b"mailer-daemon", b"POSTMASTER"), True),
+        (lambda ours: report(ours.header_id), True),
+        (lambda ours: report(action="exploded"), False),
+    ],
+    ids=["holiday answer", "naming ours", "returning ours", "of a server", "report", "report without a meaning"],
+)
+def test_what_comes_from_the_null_sender_lets_a_message_fail_only_by_what_servers_say(
+    arrive: Any, found: Any, begun: Any, sent: Any, state: Any, notice: Any, failed: bool
+) -> None:
+    arrive(notice(sent).replace(*(one.encode() for one in ANA)), to=[sent.address], sender="")
+    assert (state()[0], found()["bounce@mx"].ticket_id) == ("FAILED" if failed else "SENT", begun.ticket)
+
+
 def test_a_report_for_an_acknowledgement_says_so(arrive: Any, begun: Any, account: Any, answer: Any, told: Any) -> None:
     acknowledgement = answer(account, begun.conversation, ticket_id=begun.ticket, automatic="acknowledgement")
     arrive(report(acknowledgement.header_id), sender="")

@@ -12,20 +12,31 @@ from mail.outgoing.relay import Refused
 from mail.storage import deliveries
 from servicekit.telemetry import span
 
-# A report without an action is one of the time before RFC 3464: it returns what could not be delivered.
-NOT_DELIVERED = ("", "failed")
+# Whose word it is where a report is none by RFC 3464 (RFC 5321, 4.5.1; RFC 2142, 5).
+SERVERS = ("mailer-daemon", "postmaster")
 # What has failed already keeps its words; of what waits to be sent again the next attempt will say.
 MAY_COME_BACK = ("SENDING", "SENT", "UNKNOWN")
 
 
 def take_back(connection: Connection, mails: Sequence[Placed]) -> None:
     """Lets fail the messages of ours that the reports among these return, each by the first of its reports."""
-    reports = {one.returns: one for one in reversed(mails) if one.returns and one.mail.report.action in NOT_DELIVERED}
+    reports = {one.returns: one for one in reversed(mails) if one.returns and not_delivered(one, one.returns)}
     # In one order, so that two batches lock them so.
     for message_id in sorted(reports):
         report = reports[message_id]
         with span("mail returned", report.mail.traceparent):
             fail(connection, message_id, detail_of(report))
+
+
+def not_delivered(report: Placed, message_id: UUID) -> bool:
+    """One without an action is of the time before RFC 3464, or a holiday answer from the null sender.
+
+    Those of old return what could not be delivered, or a server has signed them.
+    """
+    if report.mail.report.action:
+        return report.mail.report.action == "failed"
+    name = report.message.sender_email.lower().partition("@")[0]
+    return message_id in report.mail.signs.returned or name in SERVERS
 
 
 def detail_of(report: Placed) -> str:
