@@ -24,11 +24,11 @@ HEAD = "From: Mail System <mailer-daemon@mx.example>\r\nSubject: Undelivered\r\n
 TEXT = "Content-Type: text/plain\r\n\r\nSorry, no mailbox here by that name."
 
 
-def report(returned: str = "", action: str = "failed", headers: str = "") -> bytes:
+def report(returned: str = "", action: str = "failed", headers: str = "", whom: str = "rfc822; ana@c.example") -> bytes:
     parts = [
         TEXT,
         "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n"
-        f"Final-Recipient: rfc822; ana@c.example\r\nAction: {action}\r\nDiagnostic-Code: smtp; 550 5.1.1 User unknown",
+        f"Final-Recipient: {whom}\r\nAction: {action}\r\nDiagnostic-Code: smtp; 550 5.1.1 User unknown",
         f"Content-Type: message/rfc822\r\n\r\nMessage-ID: <{returned}>\r\n\r\nOi" if returned else TEXT,
     ]
     kind = "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
@@ -130,6 +130,74 @@ def test_what_comes_from_the_null_sender_lets_a_message_fail_only_by_what_server
 ) -> None:
     arrive(notice(sent).replace(*(one.encode() for one in ANA)), to=[sent.address], sender="")
     assert (state()[0], found()["bounce@mx"].ticket_id) == ("FAILED" if failed else "SENT", begun.ticket)
+
+
+BIA, CAIO = "bia@c.example", "Caio@c.example"
+
+
+@pytest.fixture
+def sent_to_three(begun: SimpleNamespace, account: Any, answer: Any) -> SimpleNamespace:
+    cc = [{"name": "", "email": one} for one in (BIA, CAIO)]
+    return answer(account, begun.conversation, "ana@c.example", ticket_id=begun.ticket, cc_addresses=cc)
+
+
+@pytest.fixture
+def reported(arrive: Any, sent_to_three: SimpleNamespace) -> Callable[..., None]:
+    """A report for each of these recipients, one after the other."""
+
+    def come(*recipients: str) -> None:
+        for number, one in enumerate(recipients):
+            own = f"bounce-{number}-{new_id()}@".encode()
+            arrive(report(sent_to_three.header_id, whom=one).replace(b"bounce@", own), sender="")
+
+    return come
+
+
+@pytest.fixture
+def refused(database: Database, sent_to_three: SimpleNamespace) -> Callable[[], tuple[str, list[str]]]:
+    def read() -> tuple[str, list[str]]:
+        with database.transaction() as connection:
+            row = connection.execute(select(MESSAGES).where(MESSAGES.c.id == sent_to_three.id)).one()
+        return row.delivery_state, [one["email"] for one in row.refused]
+
+    return read
+
+
+def test_a_report_tells_whom_of_several_the_message_did_not_reach(reported: Any, refused: Any, told: Any) -> None:
+    reported("rfc822;BIA@c.example", "rfc822; <bia@c.example>")
+    assert refused() == ("FAILED", [BIA])
+    reported("rfc822; caio@c.example", "rfc822; caio@c.example")
+    assert (refused(), len(told())) == (("FAILED", [BIA, CAIO]), 1)
+
+
+def test_reports_for_several_recipients_in_one_batch_are_all_kept(
+    arrive: Any, sent_to_three: Any, refused: Any, told: Any
+) -> None:
+    first, second = (report(sent_to_three.header_id, whom=f"rfc822; {one}") for one in (BIA, CAIO))
+    arrive(first, second.replace(b"bounce@", b"other@"), sender="")
+    assert (refused(), len(told())) == (("FAILED", [BIA, CAIO]), 1)
+
+
+def test_a_forwarded_mail_that_comes_back_is_of_the_recipient_it_was_sent_to(reported: Any, refused: Any) -> None:
+    reported("rfc822; other@d.example\r\nOriginal-Recipient: rfc822; caio@c.example")
+    assert refused() == ("FAILED", [CAIO])
+
+
+def test_a_report_that_names_no_recipient_of_ours_may_be_of_any_of_several(reported: Any, refused: Any) -> None:
+    reported("rfc822; other@d.example", f"rfc822; {BIA}")
+    assert refused() == ("FAILED", [])
+
+
+def test_a_report_for_one_whom_the_relay_had_refused_is_no_news(
+    reported: Any, refused: Any, told: Any, sent_to_three: Any, database: Database
+) -> None:
+    known = [{"email": BIA, "detail": "550"}]
+    with database.transaction() as connection:
+        connection.execute(update(MESSAGES).where(MESSAGES.c.id == sent_to_three.id).values(refused=known))
+    reported(f"rfc822; {BIA}")
+    assert (refused(), told()) == (("SENT", [BIA]), [])
+    reported(f"rfc822; {CAIO}")
+    assert (refused(), len(told())) == (("FAILED", [BIA, CAIO]), 1)
 
 
 def test_a_report_for_an_acknowledgement_says_so(arrive: Any, begun: Any, account: Any, answer: Any, told: Any) -> None:

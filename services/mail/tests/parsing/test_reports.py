@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mail.parsing.model import ParsedMail, Report
+from mail.parsing.model import ParsedMail, Report, Undelivered
 
 Parse = Callable[..., ParsedMail]
 
@@ -51,7 +51,18 @@ def test_the_worst_of_a_reports_recipients_counts(
 ) -> None:
     mail = parse(report(*recipients))
     assert mail.automatic == "bounce"
-    assert mail.report == Report(action, detail, (OURS,))
+    assert (mail.report.action, mail.report.detail, mail.report.returned_ids) == (action, detail, (OURS,))
+
+
+def test_the_recipients_that_failed_are_named_each_with_the_words_for_it(parse: Parse) -> None:
+    forwarded = FAILED.replace("ana@c.example", "<x@d.example>").replace("User unknown", "Mailbox full")
+    found = parse(report(DELAYED, FAILED, DELIVERED, "Original-Recipient: rfc822;bia@c.example\r\n" + forwarded))
+    assert found.report.undelivered == (
+        Undelivered("ana@c.example", "550 5.1.1 User unknown"),
+        Undelivered("bia@c.example", "550 5.1.1 Mailbox full"),
+        Undelivered("x@d.example", "550 5.1.1 Mailbox full"),
+    )
+    assert parse(report("Final-Recipient: rfc822; nobody\r\nAction: failed", DELAYED)).report.undelivered == ()
 
 
 @pytest.mark.parametrize(

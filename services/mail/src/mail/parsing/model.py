@@ -23,12 +23,21 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Undelivered:
+    """One whom a mail did not reach: by the address it was sent to, or the one that was forwarded to."""
+
+    email: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a mail tells of the delivery of another one (RFC 3464, and what servers sent before it)."""
 
     action: str = ""  # 'failed', 'delayed', 'delivered', 'relayed', 'expanded'; '' if it does not say
     detail: str = ""  # the words of the server that refused it
     returned_ids: tuple[str, ...] = ()  # Message-IDs of the mails it returns, without <>
+    undelivered: tuple[Undelivered, ...] = ()  # of 'failed', as far as it names them
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from mail.parsing.automatic import STATUS_KINDS
 from mail.parsing.headers import first, plain, scan, unfold, values
 from mail.parsing.identity import message_id_of
-from mail.parsing.model import Report
+from mail.parsing.model import Report, Undelivered
 from mail.parsing.structure import Part
 from mail.parsing.transfer import decoded
 
@@ -20,6 +20,8 @@ _RETURNED_KINDS = (
 _STATUS_BYTES = 64 * 1024
 _HEADER_BYTES = 64 * 1024
 _RECIPIENTS = 50
+_UNDELIVERED = 2 * _RECIPIENTS
+_RECIPIENT_DETAIL_CHARACTERS = 500
 _RETURNED = 5
 _DETAIL_CHARACTERS = 1_000
 _WORDS_OF_TEXT = 100_000
@@ -43,7 +45,8 @@ def report(raw: bytes, root: Part, subject: str, text: str) -> Report:
         return Report("delayed" if _LATER.search(subject) else "", "", ids)
     action = next((action for action in _ACTIONS if any(_action(fields) == action for fields in recipients)), "")
     details = {_detail(fields): None for fields in recipients if _action(fields) == action}
-    return Report(action, "; ".join(filter(None, details))[:_DETAIL_CHARACTERS], ids)
+    undelivered = [one for fields in recipients if _action(fields) == "failed" for one in _undelivered(fields)]
+    return Report(action, "; ".join(filter(None, details))[:_DETAIL_CHARACTERS], ids, tuple(undelivered[:_UNDELIVERED]))
 
 
 Fields = list[tuple[str, bytes]]
@@ -80,6 +83,13 @@ def _action(fields: Fields) -> str:
     if action in _ACTIONS:
         return action
     return {"5": "failed", "4": "delayed", "2": "delivered"}.get(_word(fields, "status")[:1], "")
+
+
+def _undelivered(fields: Fields) -> Iterator[Undelivered]:
+    """RFC 3464, 2.3.1 and 2.3.2: the address as it was given to the server, and as it was in the end."""
+    detail = _detail(fields)[:_RECIPIENT_DETAIL_CHARACTERS]
+    found = (_word(fields, name).rpartition(";")[2].strip(" <>") for name in ("original-recipient", "final-recipient"))
+    return (Undelivered(email, detail) for email in dict.fromkeys(found) if "@" in email)
 
 
 def _detail(fields: Fields) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mail.parsing.model import Address, Attachment, ParsedMail, Report
+from mail.parsing.model import Address, Attachment, ParsedMail, Report, Undelivered
 
 _FILE = re.compile(r"[0-9]{4,6}")
 _AUTOMATIC = ("", "auto-submitted", "bounce", "list", "bulk")
@@ -84,7 +84,8 @@ def _addresses(values: list[dict[str, object]]) -> tuple[Address, ...]:
 
 def _report(value: dict[str, Any]) -> Report:
     action = _one_of(value["action"], _ACTIONS)
-    return Report(action, detail=_text(value["detail"]), returned_ids=_texts(value["returned_ids"]))
+    undelivered = tuple(Undelivered(_text(one["email"]), _text(one["detail"])) for one in value["undelivered"])
+    return Report(action, _text(value["detail"]), _texts(value["returned_ids"]), undelivered)
 
 
 def _attachment(value: dict[str, Any], folder: Path) -> Attachment:
