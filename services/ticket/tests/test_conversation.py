@@ -241,6 +241,9 @@ def test_a_message_for_a_closed_ticket_opens_a_new_one_and_both_show_the_way_to_
     assert [(change.field, change.after.code) for change in entry.changes] == [("next", fresh.id)]
     assert not entry.counted
     assert told(database, ticket_events_pb2.TicketOpened)[-1].ticket.previous_ticket_id == ticket_id
+    (continued,) = told(database, ticket_events_pb2.TicketContinued)
+    assert (continued.ticket.id, str(continued.ticket.version)) == (ticket_id, closed.etag)
+    assert continued.audience.before == continued.audience.after
     assert (fresh.level.name, fresh.interactions) == ("N2", 0)
 
 

@@ -354,6 +354,7 @@ class Lives(RuleBasedStateMachine):
             event = getattr(ticket_events_pb2, kind.rpartition(".")[2]).FromString(payload)
             newest[event.ticket.id] = event
         for row in self.every_ticket().values():
+            assert newest[str(row.id)].ticket.version == row.version, "no change is kept from whoever listens"
             audience = set(newest[str(row.id)].audience.after)
             for name in PEOPLE:
                 reached = not audience.isdisjoint(viewer_keys(self.people[name])) if self.people else False

@@ -1070,7 +1070,7 @@ export interface components {
              * @description What happened to it.
              * @enum {string}
              */
-            verb: "opened" | "started" | "replied" | "messageAppended" | "awaited" | "awaitingExpired" | "released" | "followed" | "statusSet" | "prioritySet" | "serviceTypeSet" | "concluded" | "finalized" | "reopened" | "deliveryChanged";
+            verb: "opened" | "started" | "replied" | "messageAppended" | "awaited" | "awaitingExpired" | "released" | "followed" | "statusSet" | "prioritySet" | "serviceTypeSet" | "concluded" | "finalized" | "reopened" | "deliveryChanged" | "continued";
             /** @description false: the attendant may not see it any more. */
             visible: boolean;
         };

@@ -78,6 +78,7 @@ EVENTS: Mapping[Verb, type[Message]] = {
     Verb.EXPIRE: ticket_events_pb2.TicketAwaitingExpired,
     Verb.FAIL: ticket_events_pb2.TicketDeliveryChanged,
     Verb.DOUBT: ticket_events_pb2.TicketDeliveryChanged,
+    Verb.CONTINUE: ticket_events_pb2.TicketContinued,
 }
 
 

@@ -427,6 +427,32 @@ class TicketDeliveryChanged(_message.Message):
 Global___TicketDeliveryChanged: _TypeAlias = TicketDeliveryChanged  # noqa: Y015
 
 @_typing.final
+class TicketContinued(_message.Message):
+    """A later message opened the ticket that follows this closed one. Aggregate: the closed ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TICKET_FIELD_NUMBER: _builtins.int
+    AUDIENCE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def ticket(self) -> Global___TicketState: ...
+    @_builtins.property
+    def audience(self) -> Global___AudienceChange: ...
+    def __init__(
+        self,
+        *,
+        ticket: Global___TicketState | None = ...,
+        audience: Global___AudienceChange | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audience", b"audience", "ticket", b"ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TicketContinued: _TypeAlias = TicketContinued  # noqa: Y015
+
+@_typing.final
 class TicketRestated(_message.Message):
     """The ticket as it is, told once more to whoever keeps a copy: nothing has changed. Aggregate: the ticket."""
 

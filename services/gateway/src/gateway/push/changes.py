@@ -47,15 +47,17 @@ VERBS: dict[type[Message], str] = {
     ticket_events_pb2.TicketFinalized: "finalized",
     ticket_events_pb2.TicketReopened: "reopened",
     ticket_events_pb2.TicketDeliveryChanged: "deliveryChanged",
+    ticket_events_pb2.TicketContinued: "continued",
 }
+# Told with the ticket as it has stood, perhaps for months: its last activity says nothing of when.
+OF_STANDING = (ticket_events_pb2.TicketDeliveryChanged, ticket_events_pb2.TicketContinued)
 
 
 def read_ticket(event_type: type[Message], verb: str, payload: bytes) -> Change:
     # Every event of a ticket brings its state and its audience.
     event: Any = event_type.FromString(payload)
     at, audience = event.ticket.last_activity_at, event.audience
-    # What becomes of a message is told with the ticket as it has stood, perhaps for hours.
-    seconds = None if event_type is ticket_events_pb2.TicketDeliveryChanged else at.seconds + at.nanos / 1e9
+    seconds = None if event_type in OF_STANDING else at.seconds + at.nanos / 1e9
     return TicketChange(event.ticket.id, verb, seconds, frozenset(audience.before), frozenset(audience.after))
 
 

@@ -87,9 +87,9 @@ def insert(
     new = {row["opening_message_id"]: row for row in rows if row["id"] in inserted}
     if not new:
         return {}
-    followed = {row["conversation_id"]: row for row in new.values() if row["previous_ticket_id"]}
-    tickets.raise_versions(connection, [row["previous_ticket_id"] for row in followed.values()])
-    entries = [continued_entry(continues[key], row) for key, row in followed.items()]
+    follows = {row["previous_ticket_id"]: row for row in new.values() if row["previous_ticket_id"]}
+    closed = tickets.raise_versions(connection, follows.keys())
+    entries = [continued_entry(row, follows[row.id]) for row in closed]
     tickets.append(connection, [opening_entry(row) for row in new.values()] + entries)
     stored = tickets.opened_by(connection, list(new))
     traces = {
@@ -98,7 +98,9 @@ def insert(
         if o.message.message_id in new
     }
     told = [(str(row.id), events.event(Verb.OPEN, None, row, message_id)) for message_id, row in stored.items()]
-    publish(connection, told, [traces[message_id] for message_id in stored])
+    told += [(str(row.id), events.event(Verb.CONTINUE, row, row, None)) for row in closed]
+    opening_messages = [*stored, *(follows[row.id]["opening_message_id"] for row in closed)]
+    publish(connection, told, [traces[message_id] for message_id in opening_messages])
     return stored
 
 
@@ -134,10 +136,10 @@ def opening_entry(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def continued_entry(closed: Row[Any], row: Mapping[str, Any]) -> dict[str, Any]:
-    """In the history of the ticket that went before."""
+    """In the history of the ticket that went before; closed: as it stands with this entry."""
     changes = [{"field": "next", "before": "", "after": str(row["id"])}]
     entry = first_entry(row, Verb.CONTINUE)
-    return {**entry, "ticket_id": closed.id, "version": closed.version + 1, "changes": changes}
+    return {**entry, "ticket_id": closed.id, "version": closed.version, "changes": changes}
 
 
 def first_entry(row: Mapping[str, Any], verb: Verb) -> dict[str, Any]:

@@ -213,8 +213,10 @@ def save(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     connection.execute(SAVE, {"rows": json.dumps([dict(row) for row in rows], default=str)})
 
 
-def raise_versions(connection: Connection, ids: Collection[UUID]) -> None:
-    connection.execute(TICKETS.update().where(TICKETS.c.id.in_(ids)).values(version=TICKETS.c.version + 1))
+def raise_versions(connection: Connection, ids: Collection[UUID]) -> list[Row[Any]]:
+    """The tickets as they stand then."""
+    statement = TICKETS.update().where(TICKETS.c.id.in_(ids)).values(version=TICKETS.c.version + 1)
+    return list(connection.execute(statement.returning(TICKETS)))
 
 
 def append(connection: Connection, entries: Sequence[dict[str, Any]]) -> None:
