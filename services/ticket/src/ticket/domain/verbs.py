@@ -288,8 +288,8 @@ def outcome(rule: Rule, facts: Facts, asked: Asked, me: UUID | None) -> Facts:
 
 
 def counts(verb: Verb, before: Facts, after: Facts) -> bool:
-    """Whether it is an interaction. What changes nothing is none, but a message always is."""
-    return COUNTED[verb] and (after != before or verb in MESSAGES)
+    """Whether it is an interaction. What changes nothing or the mark alone is none, but a message always is."""
+    return COUNTED[verb] and (verb in MESSAGES or replace(after, new_message=before.new_message) != before)
 
 
 def target(rule: Rule, facts: Facts, asked: Asked) -> Status:
