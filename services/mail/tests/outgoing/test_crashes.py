@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -13,6 +14,7 @@ import pytest
 from outgoing_support import ticket_of, told
 from sqlalchemy import text
 
+from mail.handlers import sending
 from mail.handlers.deliveries import recover
 from mail.handlers.sending import Sender, send_due
 from mail.outgoing.relay import connect
@@ -139,11 +141,68 @@ def test_an_acknowledgement_that_always_ends_its_sender_is_given_up(arrived, acc
     tell(ticket_of(arrived(), account).opened)
     for _ in range(20):
         with database.transaction() as connection:
-            sending = "UPDATE deliveries SET sending = true, attempts = attempts + 1, next_at = now() - interval '1 s'"
-            connection.execute(text(f"{sending} WHERE failed_at IS NULL"))
+            claimed = "UPDATE deliveries SET sending = true, attempts = attempts + 1, next_at = now() - interval '1 s'"
+            connection.execute(text(f"{claimed} WHERE failed_at IS NULL"))
             connection.execute(text("UPDATE messages SET delivery_state = 'SENDING' WHERE delivery_state = 'QUEUED'"))
         recover(database)
     assert [row.delivery_state for row in rows(MESSAGES) if row.direction == "OUT"] == ["UNKNOWN"]
+
+
+def test_a_mail_that_ends_its_process_while_it_is_composed_is_given_up_and_holds_up_no_other(
+    ticket, replied, sender, send, customer, state_of, delivery_of, lease_over, database
+):
+    deadly = replied(ticket)
+    for _ in range(4):
+        # As far as a process comes that dies then.
+        begun = sending.begin(sender)
+        assert begun is not None
+        assert begun.delivery.id == deadly
+        assert (lease_over(), state_of(deadly)) == (1, "QUEUED")
+        due_in = delivery_of(deadly).next_at
+        if due_in > datetime.now(UTC):
+            other = replied(ticket)
+            assert (send(), state_of(other)) == (1, "SENT")
+        with database.transaction() as connection:
+            connection.execute(text("UPDATE deliveries SET next_at = now() - interval '1 s' WHERE NOT sending"))
+    assert sending.begin(sender) is not None
+    assert (lease_over(), state_of(deadly)) == (1, "FAILED")
+    assert delivery_of(deadly).last_error == "not composed: the process ended meanwhile"
+    assert len(customer.got) == 3
+
+
+def test_an_attempt_is_committed_and_nothing_locked_while_the_mail_is_composed(
+    ticket, replied, send, files, database, state_of, monkeypatch
+):
+    message_id = replied(ticket)
+    seen: list[object] = []
+    put = files.put
+
+    def putting(key: str, content: bytes) -> None:
+        with database.transaction() as connection:
+            seen.extend(connection.execute(text("SELECT attempts, sending FROM deliveries FOR UPDATE NOWAIT")).one())
+            seen.extend(connection.scalars(text("SELECT delivery_state FROM messages WHERE direction = 'OUT' "
+                                                "FOR UPDATE NOWAIT")))  # fmt: skip
+        put(key, content)
+
+    monkeypatch.setattr(files, "put", putting)
+    send()
+    assert (seen, state_of(message_id)) == ([1, True, "QUEUED"], "SENT")
+
+
+def test_who_composed_for_so_long_that_another_took_over_sends_nothing(
+    ticket, replied, send, sender, files, customer, state_of, lease_over, monkeypatch
+):
+    message_id = replied(ticket)
+    put = files.put
+
+    def slow(key: str, content: bytes) -> None:
+        monkeypatch.setattr(files, "put", put)
+        assert (lease_over(), send()) == (1, 1)
+        put(key, content)
+
+    monkeypatch.setattr(files, "put", slow)
+    send()
+    assert (state_of(message_id), len(customer.got)) == ("SENT", 1)
 
 
 def test_dying_while_acknowledging_leaves_nothing_and_the_event_is_handled_again(

@@ -113,7 +113,7 @@ def test_after_two_days_of_refusals_it_has_failed_with_the_last_words_and_others
 ):
     customer.rcpt = lambda address: "452 4.2.2 full" if address.startswith("bia") else None
     alone = replied(ticket, to=["bia@example.com"])
-    both = replied(ticket, to=["bia@example.com"], cc=["ana@example.com"])
+    both = replied(ticket, to=["ana@example.com"], cc=["bia@example.com"])
     assert send() == 2
     with database.transaction() as connection:
         connection.execute(text("UPDATE deliveries SET refused_since = now() - interval '47 hours'"))

@@ -1,5 +1,6 @@
 """A message as the mail that leaves: made once and kept, so that each attempt sends the same bytes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -8,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, Row
 
-from mail.domain import ACKNOWLEDGEMENT, Message, file_key
+from mail.domain import ACKNOWLEDGEMENT, Attachment, Message, file_key
 from mail.files import Files
 from mail.handlers.deliveries import account_of, reply_address
 from mail.outgoing.acknowledgement import FIELDS
@@ -17,21 +18,30 @@ from mail.outgoing.quote import Quoted, below_html, below_text
 from mail.outgoing.recipients import sendable
 from mail.storage import accounts, directory
 from mail.storage import messages as stored
+from servicekit.database import Database
 
 
 def composed(
-    connection: Connection, files: Files, delivery: Row[Any], message: Message, organization_id: UUID
+    database: Database, files: Files, delivery: Row[Any], message: Message, organization_id: UUID
 ) -> tuple[bytes, str]:
-    """The mail and the key of its file."""
+    """The mail and the key of its file. No transaction waits for the store."""
     if delivery.file_key:
         return b"".join(files.chunks(delivery.file_key)), delivery.file_key
-    content = compose(mail_of(connection, files, message, organization_id))
+    with database.transaction() as connection:
+        mail = mail_of(connection, message, organization_id)
+        attachments = stored.attachments_of(connection, [message.id])[message.id]
+    content = compose(replace(mail, files=[file_of(files, one) for one in attachments]))
     key = file_key(organization_id, sha256(content).hexdigest())
     files.put(key, content)
     return content, key
 
 
-def mail_of(connection: Connection, files: Files, message: Message, organization_id: UUID) -> Mail:
+def file_of(files: Files, attachment: Attachment) -> File:
+    return File(attachment.file_name, attachment.content_type, b"".join(files.chunks(attachment.file_key)))
+
+
+def mail_of(connection: Connection, message: Message, organization_id: UUID) -> Mail:
+    """Without its files."""
     [account] = accounts.of_organization(connection, organization_id, [account_of(message)])
     answered = stored.get(connection, message.answers_id) if message.answers_id else None
     in_reply_to, references = stored.header_ids(connection, answered) if answered else ("", [])
@@ -39,7 +49,6 @@ def mail_of(connection: Connection, files: Files, message: Message, organization
     automatic = message.automatic == ACKNOWLEDGEMENT
     if answered and not automatic:
         text, html = with_history(connection, organization_id, message, answered)
-    attachments = stored.attachments_of(connection, [message.id])[message.id]
     return Mail(
         sender=Mailbox(message.sender_name, sendable(message.sender_email)),
         reply_to=reply_address(account, message),
@@ -52,7 +61,6 @@ def mail_of(connection: Connection, files: Files, message: Message, organization
         at=datetime.now(UTC),
         text=text,
         html=html,
-        files=[File(one.file_name, one.content_type, b"".join(files.chunks(one.file_key))) for one in attachments],
         fields=FIELDS if automatic else {},
     )
 

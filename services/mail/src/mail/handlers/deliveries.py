@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from grpc import StatusCode
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from mail import signing
 from mail.domain import ACKNOWLEDGEMENT, Account, Delivery, DeliveryKind, DeliveryState, Message
@@ -25,8 +26,10 @@ CHANNEL = "guiche_mail_send"
 # Renewed while a mail is being sent; so long does it take until one whose sender died is known to be UNKNOWN.
 LEASE = timedelta(seconds=10)
 INTERRUPTED = "the process that sent it ended before the outcome was known"
-# An acknowledgement that ends the process each time is not tried for ever.
-MOST_ACKNOWLEDGEMENTS = 5
+NOT_COMPOSED = "not composed: the process ended meanwhile"
+# What ends its process each time is not tried for ever, and leaves the next process to other mails for a while.
+MOST_INTERRUPTIONS = 5
+REST_SECONDS = 15.0
 RECOVERED_ROWS = 100
 
 LOG = log("mail")
@@ -137,28 +140,34 @@ def refused_recipients(message: Message) -> list[str]:
 
 
 def recover(database: Database) -> int:
-    """What became of mails whose sender died: replies are UNKNOWN, acknowledgements are sent again. How many."""
+    """What became of mails whose sender died; how many there were."""
     with database.transaction() as connection:
         rows = deliveries.lock_interrupted(connection, RECOVERED_ROWS)
         for row in rows:
             found = deliveries.lock_message(connection, row.id)
             assert found is not None, "a delivery is of a message"
-            message, organization_id = found
-            if message.delivery_state != "SENDING":
-                # It came back already; its words stand.
-                deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
-                continue
-            if row.kind == "ACKNOWLEDGEMENT" and row.attempts < MOST_ACKNOWLEDGEMENTS:
-                deliveries.put_back(connection, row.id, 0, INTERRUPTED, row.refused_since)
-                deliveries.set_state(connection, row.id, "QUEUED", INTERRUPTED, [])
-                poke(connection, CHANNEL)
-                continue
-            # Not fenced: should its sender be alive after all, what it found out is better than not to know.
-            deliveries.end(connection, row.id, done=False, detail=INTERRUPTED)
-            change(connection, message, organization_id, "UNKNOWN", INTERRUPTED)
-            DELIVERIES.labels(row.kind.lower(), "unknown").inc()
-            LOG.error("mail_interrupted", messageId=str(row.id), traceId=row.traceparent[3:35])
+            recover_one(connection, row, *found)
     return len(rows)
+
+
+def recover_one(connection: Connection, row: Row[Any], message: Message, organization_id: UUID) -> None:
+    """What was still being composed and acknowledgements are sent again, a few times; replies are UNKNOWN."""
+    composing = message.delivery_state == "QUEUED"
+    detail = NOT_COMPOSED if composing else INTERRUPTED
+    if not composing and message.delivery_state != "SENDING":
+        # It came back already; its words stand.
+        deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
+    elif (composing or row.kind == "ACKNOWLEDGEMENT") and row.interruptions + 1 < MOST_INTERRUPTIONS:
+        rest = REST_SECONDS * row.interruptions
+        deliveries.put_back(connection, row.id, rest, detail, row.refused_since, interrupted=True)
+        deliveries.set_state(connection, row.id, "QUEUED", detail, [])
+        poke(connection, CHANNEL)
+    else:
+        # Not fenced: should its sender be alive after all, what it found out is better than not to know.
+        deliveries.end(connection, row.id, done=False, detail=detail)
+        change(connection, message, organization_id, "FAILED" if composing else "UNKNOWN", detail)
+        DELIVERIES.labels(row.kind.lower(), "failed" if composing else "unknown").inc()
+        LOG.error("mail_interrupted", messageId=str(row.id), composing=composing, traceId=row.traceparent[3:35])
 
 
 def kind_of(message: Message) -> str:

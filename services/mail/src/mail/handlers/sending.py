@@ -1,7 +1,8 @@
 """Sends what is due, one mail after the other on a connection.
 
-Each mail is three steps: it is claimed and stands as SENDING, the relay is spoken to, the outcome is committed. Whoever
-dies between the first and the last leaves a mail of which nobody knows whether it went out.
+Each mail is four steps: an attempt is committed, the mail is composed and stands as SENDING, the relay is spoken to,
+the outcome is committed. Whoever dies between the last two commits leaves a mail of which nobody knows whether it went
+out.
 """
 
 import random
@@ -68,22 +69,14 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A mail that stands as SENDING."""
+class Begun:
+    """A mail that nobody else sends now. message: as it stood before."""
 
     delivery: Row[Any]
     attempt: int
     message: Message
-    content: bytes
+    organization_id: UUID
     protocol: str
-
-
-class NotComposed(Exception):
-    """Claiming came to nothing, for the reason that is its cause."""
-
-    def __init__(self, delivery: Row[Any]) -> None:
-        super().__init__()
-        self.delivery = delivery
 
 
 def send_due(sender: Sender, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -117,35 +110,25 @@ def connected(sender: Sender, before: Link | None) -> Link:
 
 
 def send_one(sender: Sender, link: Link) -> bool:
-    """False where nothing was left to be claimed. Raises RelayAway."""
-    try:
-        claimed = claim(sender)
-    except NotComposed as error:
-        not_composed(sender, error)
-        return True
-    if claimed is None:
+    """False where nothing was left to be sent. Raises RelayAway."""
+    begun = begin(sender)
+    if begun is None:
         return False
-    began = time.monotonic()
-    with span("mail send", claimed.delivery.traceparent, size=len(claimed.content)):
-        try:
-            outcome = spoken(sender, link, claimed)
-        except RelayAway as error:
-            with sender.database.transaction() as connection:
-                untried(connection, claimed, str(error))
-            raise
-        sender.there()
-        crash.point("send.after")
-        outcome = settled(sender, claimed, outcome)
-        note(claimed, outcome, time.monotonic() - began)
+    row, longest = begun.delivery, claims.LONGEST_WORK + link.longest(len(begun.delivery.recipients))
+    mine = [TABLE.c.attempts == begun.attempt, TABLE.c.sending]
+    with (
+        claims.renewing(sender.database, TABLE, [row.id], LEASE, longest, mine),
+        span("mail send", row.traceparent) as current,
+    ):
+        content = made_ready(sender, begun)
+        if content is not None:
+            current.set_attribute("size", len(content))
+            offer(sender, link, begun, content)
     return True
 
 
-def claim(sender: Sender) -> Claimed | None:
-    """The next mail, composed, from now on SENDING.
-
-    It is composed while its row is locked, so that nobody else does the same, and before it is SENDING, so that dying
-    meanwhile leaves it as it was.
-    """
+def begin(sender: Sender) -> Begun | None:
+    """The next mail. Committed before anything is done for it: what ends its process each time is given up at last."""
     with sender.database.transaction() as connection:
         row = deliveries.lock_next(connection)
         if row is None:
@@ -154,41 +137,60 @@ def claim(sender: Sender) -> Claimed | None:
         assert found is not None, "a delivery is of a message"
         message, organization_id = found
         ticket = directory.ticket(connection, message.ticket_id) if message.ticket_id else None
-        try:
-            content, key = composed(connection, sender.files, row, message, organization_id)
-        except Exception as error:
-            raise NotComposed(row) from error
-        attempt = deliveries.begin(connection, row.id, key, LEASE)
-        deliveries.set_state(connection, row.id, "SENDING", message.delivery_detail, [])
-    return Claimed(row, attempt, message, content, ticket.protocol if ticket else "")
+        attempt = deliveries.begin(connection, row.id, LEASE)
+    return Begun(row, attempt, message, organization_id, ticket.protocol if ticket else "")
 
 
-def not_composed(sender: Sender, error: NotComposed) -> None:
-    """A store that is away makes the mail wait; whatever else is wrong with it will be wrong again."""
-    cause = error.__cause__
-    assert isinstance(cause, Exception)
-    if isinstance(cause, SQLAlchemyError):
-        raise cause
-    away = isinstance(cause, (OSError, ObjectStoreError)) and not isinstance(cause, FileNotFoundError)
-    LOG.error("mail_not_composed", messageId=str(error.delivery.id), error=describe(cause), away=away)
+def made_ready(sender: Sender, begun: Begun) -> bytes | None:
+    """The mail, which stands as SENDING from now on; None where it came to nothing."""
+    try:
+        content, key = composed(sender.database, sender.files, begun.delivery, begun.message, begun.organization_id)
+    except SQLAlchemyError:
+        raise
+    except Exception as error:
+        not_composed(sender, begun, error)
+        return None
     with sender.database.transaction() as connection:
-        held = deliveries.lock_mine(connection, error.delivery.id, error.delivery.attempts)
-        found = deliveries.lock_message(connection, error.delivery.id)
-        if held is None or found is None:
+        row = deliveries.lock_mine(connection, begun.delivery.id, begun.attempt)
+        if row is None or not row.sending:
+            # It took so long that it was taken for dead.
+            return None
+        deliveries.keep_file(connection, row.id, key)
+        deliveries.set_state(connection, row.id, "SENDING", begun.message.delivery_detail, [])
+    return content
+
+
+def not_composed(sender: Sender, begun: Begun, error: Exception) -> None:
+    """A store that is away makes the mail wait; whatever else is wrong with it will be wrong again."""
+    away = isinstance(error, (OSError, ObjectStoreError)) and not isinstance(error, FileNotFoundError)
+    LOG.error("mail_not_composed", messageId=str(begun.delivery.id), error=describe(error), away=away)
+    with sender.database.transaction() as connection:
+        held = deliveries.lock_mine(connection, begun.delivery.id, begun.attempt)
+        found = deliveries.lock_message(connection, begun.delivery.id)
+        if held is None or not held.sending or found is None:
             return
         if away:
-            deliveries.put_back(connection, held.id, UNTRIED_SECONDS, describe(cause), held.refused_since)
+            deliveries.put_back(connection, held.id, UNTRIED_SECONDS, describe(error), held.refused_since)
             return
-        deliveries.end(connection, held.id, done=False, detail=describe(cause))
-        change(connection, *found, "FAILED", f"not composed: {type(cause).__name__}")
+        deliveries.end(connection, held.id, done=False, detail=describe(error))
+        change(connection, *found, "FAILED", f"not composed: {type(error).__name__}")
         DELIVERIES.labels(held.kind.lower(), "failed").inc()
 
 
-def spoken(sender: Sender, link: Link, claimed: Claimed) -> Outcome:
-    row = claimed.delivery
+def offer(sender: Sender, link: Link, begun: Begun, content: bytes) -> None:
+    """To the relay; what becomes of it is committed. Raises RelayAway."""
+    row, began = begun.delivery, time.monotonic()
     crash.point("send.before")
-    with claims.renewing(sender.database, TABLE, [row.id], LEASE, link.longest(len(row.recipients))):
-        return link.send(row.id, row.envelope_from, row.recipients, claimed.content, last=is_last(row))
+    try:
+        outcome = link.send(row.id, row.envelope_from, row.recipients, content, last=is_last(row))
+    except RelayAway as error:
+        with sender.database.transaction() as connection:
+            untried(connection, begun, str(error))
+        raise
+    sender.there()
+    crash.point("send.after")
+    outcome = settled(sender, begun, outcome)
+    note(begun, outcome, time.monotonic() - began)
 
 
 def is_last(row: Row[Any]) -> bool:
@@ -196,13 +198,13 @@ def is_last(row: Row[Any]) -> bool:
     return row.refused_since is not None and datetime.now(UTC) - row.refused_since >= GIVEN_UP_AFTER
 
 
-def settled(sender: Sender, claimed: Claimed, outcome: Outcome) -> Outcome:
+def settled(sender: Sender, begun: Begun, outcome: Outcome) -> Outcome:
     """Patient: a database that is away for a moment must not make unknown what is known."""
     away, until = Trouble(LOG, "settling_database"), time.monotonic() + SETTLING_SECONDS
     while True:
         try:
             with sender.database.transaction() as connection:
-                stands = settle(connection, claimed, outcome)
+                stands = settle(connection, begun, outcome)
         except SQLAlchemyError as error:
             if time.monotonic() > until:
                 raise
@@ -212,12 +214,12 @@ def settled(sender: Sender, claimed: Claimed, outcome: Outcome) -> Outcome:
             return stands
 
 
-def settle(connection: Connection, claimed: Claimed, outcome: Outcome) -> Outcome:
+def settle(connection: Connection, begun: Begun, outcome: Outcome) -> Outcome:
     """Commits what became of the mail; the outcome that stands."""
-    if isinstance(outcome, Later) and is_last(claimed.delivery):
+    if isinstance(outcome, Later) and is_last(begun.delivery):
         outcome = Failed(outcome.detail)
-    row = deliveries.lock_mine(connection, claimed.delivery.id, claimed.attempt)
-    found = deliveries.lock_message(connection, claimed.delivery.id)
+    row = deliveries.lock_mine(connection, begun.delivery.id, begun.attempt)
+    found = deliveries.lock_message(connection, begun.delivery.id)
     if row is None or found is None:
         # Somebody has asked for another attempt meanwhile, and that one will say.
         return outcome
@@ -255,10 +257,10 @@ def put_back(connection: Connection, row: Row[Any], message: Message, organizati
     queued_again(connection, message, organization_id, detail)
 
 
-def untried(connection: Connection, claimed: Claimed, detail: str) -> None:
+def untried(connection: Connection, begun: Begun, detail: str) -> None:
     """Nothing was said of the mail, so nothing is held against it."""
-    row = deliveries.lock_mine(connection, claimed.delivery.id, claimed.attempt)
-    found = deliveries.lock_message(connection, claimed.delivery.id)
+    row = deliveries.lock_mine(connection, begun.delivery.id, begun.attempt)
+    found = deliveries.lock_message(connection, begun.delivery.id)
     if row is not None and found is not None:
         deliveries.put_back(connection, row.id, UNTRIED_SECONDS, detail, row.refused_since)
         queued_again(connection, *found, found[0].delivery_detail)
@@ -277,8 +279,8 @@ def rest_seconds(refused_for: timedelta) -> float:
     return rest.total_seconds() * random.uniform(0.75, 1.25)  # noqa: S311  # spread, no secret
 
 
-def note(claimed: Claimed, outcome: Outcome, seconds: float) -> None:
-    row, name = claimed.delivery, OUTCOMES[type(outcome)]
+def note(begun: Begun, outcome: Outcome, seconds: float) -> None:
+    row, name = begun.delivery, OUTCOMES[type(outcome)]
     DELIVERIES.labels(row.kind.lower(), name).inc()
     SEND_SECONDS.labels(name).observe(seconds)
     if isinstance(outcome, Sent):
@@ -287,9 +289,9 @@ def note(claimed: Claimed, outcome: Outcome, seconds: float) -> None:
     level(
         f"mail_{name}",
         messageId=str(row.id),
-        protocol=claimed.protocol,
+        protocol=begun.protocol,
         kind=row.kind,
-        attempt=claimed.attempt,
+        attempt=begun.attempt,
         detail="" if isinstance(outcome, Sent) else outcome.detail,
         refused=len(outcome.refused) if isinstance(outcome, Sent | Failed) else 0,
         seconds=round(seconds, 3),

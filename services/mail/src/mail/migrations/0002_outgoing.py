@@ -45,6 +45,8 @@ def upgrade() -> None:
             refused_since timestamptz,
             -- Somebody sends it now; when next_at has passed, nobody does any more.
             sending boolean NOT NULL DEFAULT false,
+            -- How often its sender died.
+            interruptions int NOT NULL DEFAULT 0,
             -- Grows by one with each claim, so that whoever settles it late knows whether it is still theirs.
             attempts int NOT NULL DEFAULT 0,
             next_at timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -68,16 +68,19 @@ def anything_due(connection: Connection) -> bool:
     return connection.execute(select(DELIVERIES.c.id).where(DUE, ~DELIVERIES.c.sending).limit(1)).first() is not None
 
 
-def begin(connection: Connection, delivery_id: UUID, file_key: str, lease: timedelta) -> int:
+def begin(connection: Connection, delivery_id: UUID, lease: timedelta) -> int:
     """The number of this attempt, by which lock_mine() knows it."""
     sending = {
         "sending": True,
-        "file_key": file_key,
         "attempts": DELIVERIES.c.attempts + 1,
         "next_at": func.clock_timestamp() + lease,
     }
     begun = update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(sending).returning(DELIVERIES.c.attempts)
     return int(connection.execute(begun).scalar_one())
+
+
+def keep_file(connection: Connection, delivery_id: UUID, file_key: str) -> None:
+    connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(file_key=file_key))
 
 
 def lock(connection: Connection, delivery_id: UUID) -> None:
@@ -109,10 +112,16 @@ def end(connection: Connection, delivery_id: UUID, *, done: bool, detail: str) -
 
 
 def put_back(
-    connection: Connection, delivery_id: UUID, seconds: float, detail: str, refused_since: datetime | None
+    connection: Connection,
+    delivery_id: UUID,
+    seconds: float,
+    detail: str,
+    refused_since: datetime | None,
+    *,
+    interrupted: bool = False,
 ) -> None:
-    """To be sent again after so long. Whoever still sends it cannot settle it any more."""
-    again = {
+    """To be sent again after so long. Whoever still sends it cannot settle it any more. interrupted: they died."""
+    again: dict[str, Any] = {
         "sending": False,
         "attempts": DELIVERIES.c.attempts + 1,
         "next_at": func.clock_timestamp() + timedelta(seconds=seconds),
@@ -121,13 +130,15 @@ def put_back(
         "done_at": None,
         "failed_at": None,
     }
+    if interrupted:
+        again["interruptions"] = DELIVERIES.c.interruptions + 1
     connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(again))
 
 
 def queue_anew(connection: Connection, delivery_id: UUID, recipients: Sequence[str]) -> None:
     """As if it had never been tried. recipients: empty for those of the last attempt."""
     put_back(connection, delivery_id, 0, "", None)
-    anew: dict[str, Any] = {"created_at": func.clock_timestamp()}
+    anew: dict[str, Any] = {"created_at": func.clock_timestamp(), "interruptions": 0}
     if recipients:
         anew["recipients"] = list(recipients)
     connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(anew))

@@ -112,6 +112,7 @@ DELIVERIES = Table(
     Column("created_at", TIME, nullable=False),
     Column("refused_since", TIME),
     Column("sending", Boolean, nullable=False),
+    Column("interruptions", Integer, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", TIME, nullable=False),
     Column("last_error", Text, nullable=False),
