@@ -1,5 +1,6 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
+import type { Ticket } from "@/api/types";
 import { makeTicket, type Seed } from "../mock/data";
 import { FIELDS } from "../mock/service-types";
 import { problem } from "../mock/world";
@@ -249,6 +250,30 @@ test("a verb that came too late is told in words, and the page shows how things 
   await user.click(await screen.findByTestId("verb-release"));
   expect(await screen.findByText("O ticket não está mais em um status que permita isto.")).toBeTruthy();
   await waitFor(() => expect(world.requests).toContain(`GET /tickets/${idOf(MINE)}`));
+});
+
+test("an answer that is older than what is known changes nothing", async () => {
+  let old: Ticket | undefined;
+  const { user, world } = await openApp({
+    path: pageOf(MINE),
+    seeds: [MINE],
+    intercept: (request) => (request.url.endsWith(":setPriority") ? Response.json(old) : undefined),
+  });
+  await screen.findByTestId("ticket-status");
+  old = { ...world.shown("ana", world.one(idOf(MINE))), subject: "O assunto de antes" };
+  world.change(world.one(idOf(MINE)), "statusSet", { status: "RESOLVED" });
+  await waitFor(() => expect(screen.getByTestId("ticket-status").textContent).toBe("Resolvido"));
+  const seen: string[] = [];
+  const watching = new MutationObserver(() => seen.push(screen.queryByRole("heading", { level: 1 })?.textContent ?? ""));
+  watching.observe(document.body, { subtree: true, childList: true, characterData: true });
+  const [priority] = screen.getAllByTestId("priority-menu");
+  if (priority) await user.click(priority);
+  world.requests.length = 0;
+  await user.click(await screen.findByTestId("set-priority-LOW"));
+  await waitFor(() => expect(world.requests).toContain(`GET /tickets/${idOf(MINE)}`));
+  watching.disconnect();
+  expect(seen).not.toContain("O assunto de antes");
+  expect(screen.getByTestId("ticket-status").textContent).toBe("Resolvido");
 });
 
 test("a customer's new message appears on the open page", async () => {

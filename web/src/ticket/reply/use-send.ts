@@ -7,7 +7,7 @@ import { answerOf, ApiProblem } from "@/api/problem";
 import type { Classification, ReplyOptions, Ticket } from "@/api/types";
 import { ticketKeys } from "@/queue/keys";
 import { queueAddress } from "@/queue/queue-address";
-import { type Outcome, refetchAround, useComplain } from "@/ticket/verbs/act";
+import { type Outcome, refetchAround, takeIn, useComplain } from "@/ticket/verbs/act";
 import { isUsableUntil } from "@/ticket/verbs/until";
 import { notify } from "@/ui/notify";
 import { type Content, contentOf, type Faults, faultsOf, faultsOfProblem } from "./content";
@@ -110,7 +110,7 @@ export function useSend(
 
   async function attempt(content: Content, extra: Extra): Promise<Outcome> {
     try {
-      queryClient.setQueryData(ticketKeys.one(ticket.id), await post(content, extra));
+      takeIn(queryClient, await post(content, extra));
       sent("now");
       return { done: true };
     } catch (failure) {

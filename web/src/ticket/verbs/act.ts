@@ -1,4 +1,4 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type QueryClient, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useTranslation } from "react-i18next";
 import { useNavigate } from "react-router";
 import { api } from "@/api/client";
@@ -80,7 +80,7 @@ export function useAct(ticket: Ticket): { act: (action: Action) => Promise<Outco
   async function act(action: Action): Promise<Outcome> {
     try {
       const changed = await mutateAsync(action);
-      queryClient.setQueryData(ticketKeys.one(ticket.id), changed);
+      takeIn(queryClient, changed);
       afterwards(action, changed);
       return { done: true };
     } catch (error) {
@@ -94,7 +94,19 @@ export function useAct(ticket: Ticket): { act: (action: Action) => Promise<Outco
   return { act, pending: isPending };
 }
 
-export function refetchAround(queryClient: ReturnType<typeof useQueryClient>, ticketId: string): void {
+/**
+ * An answer may be older than what is known: kept by the server for a repeated request, or overtaken on its way. The etag
+ * counts how often the ticket has changed.
+ */
+export function takeIn(queryClient: QueryClient, changed: Ticket): void {
+  const queryKey = ticketKeys.one(changed.id);
+  queryClient.setQueryData<Ticket>(queryKey, (known) =>
+    known && Number(known.etag) >= Number(changed.etag) ? known : changed,
+  );
+  void queryClient.invalidateQueries({ queryKey, exact: true });
+}
+
+export function refetchAround(queryClient: QueryClient, ticketId: string): void {
   const keys = [ticketKeys.history(ticketId), ticketKeys.messages(ticketId), ticketKeys.lists, ticketKeys.counts];
   for (const queryKey of keys) void queryClient.invalidateQueries({ queryKey });
 }
