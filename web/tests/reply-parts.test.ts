@@ -19,15 +19,23 @@ test("a reply's plain text keeps paragraphs, lists, quotes and the addresses of 
 });
 
 test.each([
-  ["1234", "1234"],
-  ["1.234,50", "1234.50"],
-  ["-0,5", "-0.5"],
-  ["12.5", "12.5"],
-  ["muito", undefined],
-  ["1,2,3", undefined],
-  ["0,1234567", undefined],
-])("the number %s is read as %s", (written, number) => {
-  expect(numberOf(written)).toBe(number);
+  ["1234", "pt-BR", "1234"],
+  ["1.500", "pt-BR", "1500"],
+  ["1.234,50", "pt-BR", "1234.50"],
+  ["-1.234.567", "pt-BR", "-1234567"],
+  ["-0,5", "pt-BR", "-0.5"],
+  ["12.5", "pt-BR", undefined],
+  ["1,234.50", "pt-BR", undefined],
+  ["1.23,5", "pt-BR", undefined],
+  ["muito", "pt-BR", undefined],
+  ["1,2,3", "pt-BR", undefined],
+  ["0,1234567", "pt-BR", undefined],
+  ["1.500", "en", "1.500"],
+  ["1,234.50", "en", "1234.50"],
+  ["1,500", "en", "1500"],
+  ["1.234,50", "en", undefined],
+])("the number %s on a screen in %s is read as %s", (written, language, number) => {
+  expect(numberOf(written, language)).toBe(number);
 });
 
 test("addresses are taken from how people paste them, and told apart from what is none", () => {

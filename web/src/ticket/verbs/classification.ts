@@ -20,10 +20,20 @@ export function draftOf(ticket: Ticket, types: ServiceType[], language: string):
   return { serviceTypeId: ticket.serviceType?.id ?? "", values: Object.fromEntries(values) as Record<string, string> };
 }
 
-/** A number as people write it, "1.234,50" or "1234.5", the way the API takes it: "1234.50". Undefined: not a number. */
-export function numberOf(written: string): string | undefined {
+const GROUPED = {
+  comma: /^-?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$/,
+  point: /^-?(\d{1,3}(,\d{3})+|\d+)(\.\d+)?$/,
+};
+
+/**
+ * A number as people write it in the language of the screen, "1.234,50" or in English "1,234.50", the way the API takes it:
+ * "1234.50". Undefined: not a number, or one that could be meant in two ways.
+ */
+export function numberOf(written: string, language: string): string | undefined {
   const text = written.trim();
-  const plain = text.includes(",") ? text.replaceAll(".", "").replace(",", ".") : text;
+  const comma = language !== "en";
+  if (!(comma ? GROUPED.comma : GROUPED.point).test(text)) return undefined;
+  const plain = comma ? text.replaceAll(".", "").replace(",", ".") : text.replaceAll(",", "");
   return /^-?\d{1,12}(\.\d{1,6})?$/.test(plain) ? plain : undefined;
 }
 
@@ -32,21 +42,21 @@ export function fieldsOf(types: ServiceType[], serviceTypeId: string): Field[] {
 }
 
 /** Values that do not fit their kind, found before the server is asked. */
-export function faultsOf(draft: Draft, fields: Field[]): Faults {
+export function faultsOf(draft: Draft, fields: Field[], language: string): Faults {
   const wrong = fields.filter(({ id, kind }) => {
     const value = draft.values[id]?.trim();
-    return value && kind === "NUMBER" && numberOf(value) === undefined;
+    return value && kind === "NUMBER" && numberOf(value, language) === undefined;
   });
   return Object.fromEntries(wrong.map(({ id }) => [id, "badValue"]));
 }
 
 /** Undefined where nothing was chosen. Fields of another service type are left behind. */
-export function classificationOf(draft: Draft, fields: Field[]): Classification | undefined {
+export function classificationOf(draft: Draft, fields: Field[], language: string): Classification | undefined {
   if (!draft.serviceTypeId) return undefined;
   const data = fields
     .map(({ id, kind }) => {
       const written = draft.values[id]?.trim() ?? "";
-      return { fieldId: id, value: kind === "NUMBER" ? (numberOf(written) ?? "") : written };
+      return { fieldId: id, value: kind === "NUMBER" ? (numberOf(written, language) ?? "") : written };
     })
     .filter(({ value }) => value !== "");
   return { serviceTypeId: draft.serviceTypeId, data };

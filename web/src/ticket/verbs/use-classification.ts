@@ -67,12 +67,12 @@ export function useClassification(ticket: Ticket, types: ServiceType[], refusal?
       without(fieldId);
     },
     read: () => {
-      const wrong = faultsOf(draft, fields);
+      const wrong = faultsOf(draft, fields, i18n.language);
       if (Object.keys(wrong).length > 0) {
         setFaults(wrong);
         return null;
       }
-      const classification = classificationOf(draft, fields);
+      const classification = classificationOf(draft, fields, i18n.language);
       return classification ? { classification } : {};
     },
     refuse: (problem) => setFaults(faultsOfProblem(problem)),
