@@ -326,6 +326,7 @@ class Lives(RuleBasedStateMachine):
             assert sum(entry.counted for entry in entries) == row.interactions
             assert row.status != "STARTED" or row.holder_id
             assert not (row.released and (row.holder_id is None or row.status == "CLOSED"))
+            assert not (row.new_message and row.status == "CLOSED"), "nobody is called to what is over"
             assert (row.status != "PENDING") or row.awaiting_customer
 
     @invariant()

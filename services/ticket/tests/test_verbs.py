@@ -11,7 +11,7 @@ import pytest
 from ticket.domain import visibility
 from ticket.domain.drawing import drawn
 from ticket.domain.facts import LIVE, Facts, Priority, Status, changes
-from ticket.domain.verbs import FOR_ATTENDANTS, TABLE, Asked, Verb, Wait, allowed_verbs, happen, opened, perform
+from ticket.domain.verbs import FOR_ATTENDANTS, TABLE, Asked, Verb, Wait, allowed_verbs, counts, happen, opened, perform
 from ticket.domain.visibility import Viewer
 
 ORGANIZATION, DEPARTMENT, LEVEL, ELSEWHERE, ME, OTHER, TYPE = (UUID(int=n) for n in range(1, 8))
@@ -47,7 +47,7 @@ def every_facts() -> Iterator[Facts]:
         Status, holders, (False, True), (False, True), (False, True)
     ):
         possible = (holder or not released) and (holder or status is not Status.STARTED)
-        if possible and not (released and status is Status.CLOSED):
+        if possible and not ((released or mark) and status is Status.CLOSED):
             until = UNTIL if awaiting else None
             yield Facts(status, DEPARTMENT, LEVEL, holder, released, awaiting, until, mark)
 
@@ -151,8 +151,8 @@ def check_outcome(verb: Verb, before: Facts, asked: Asked, after: Facts) -> None
         assert (after.awaiting_customer, after.awaiting_until) == (False, None)
     else:
         assert after.awaiting_until == before.awaiting_until
-    clears = (Verb.START, Verb.REPLY, Verb.AWAIT, Verb.CONCLUDE, Verb.FINALIZE)
-    assert after.new_message is (False if verb in clears else before.new_message)
+    clears = (Verb.START, Verb.REPLY, Verb.AWAIT)
+    assert after.new_message is (before.new_message and verb not in clears and status is not Status.CLOSED)
     assert after.priority is (asked.priority or before.priority)
     given = asked.service_type or (before.service_type_id, before.data)
     assert (after.service_type_id, after.data) == given
@@ -196,8 +196,16 @@ def test_a_failed_reply_brings_a_ticket_back_from_wherever_it_is_and_an_uncertai
         assert doubted is not None
         assert failed.status is (Status.STARTED if facts.holder_id else Status.OPEN)
         assert (failed.holder_id, failed.awaiting_customer, failed.new_message) == (facts.holder_id, False, True)
-        assert doubted.new_message
+        assert doubted.new_message is (facts.status is not Status.CLOSED)
         assert {change["field"] for change in changes(facts, doubted)} <= {"newMessage"}
+
+
+def test_a_failed_reply_that_finds_its_ticket_with_its_attendant_is_a_mark_and_no_interaction() -> None:
+    for facts in every_facts():
+        failed = happen(Verb.FAIL, facts)
+        assert failed is not None
+        moved = {change["field"] for change in changes(facts, failed)} - {"newMessage"}
+        assert counts(Verb.FAIL, facts, failed) is bool(moved), facts
 
 
 def test_nobody_uses_what_only_happens_and_nothing_happens_that_somebody_must_use() -> None:

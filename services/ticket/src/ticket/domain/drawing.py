@@ -12,8 +12,8 @@ Drawn from `domain/verbs.py` by `python -m ticket.domain.drawing`; a test keeps 
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 MIDDLE = """
-What changes the mark of a new message alone is not counted. Closing ends every release. Whatever is counted and leaves a
-ticket `CREATED` makes it `OPEN` (*firstInteraction*).
+What changes the mark of a new message alone is not counted. Closing ends every release and takes the mark
+away. Whatever is counted and leaves a ticket `CREATED` makes it `OPEN` (*firstInteraction*).
 
 ## Who may use which
 A member of its level: on a ticket that nobody holds, on their own, and on one that its holder released. A supervisor of

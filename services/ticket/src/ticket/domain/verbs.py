@@ -92,8 +92,8 @@ STARTABLE = frozenset({S.CREATED, S.OPEN, S.PENDING, S.ANSWERED, S.TRANSFERRED, 
 RESPONSIBLE = frozenset({Who.HOLDER, Who.SUPERVISOR})
 TREATING = frozenset({Who.HOLDER, Who.STARTER, Who.SUPERVISOR})
 
-# The product's table. Closing ends every release, and the first counted interaction that leaves CREATED alone makes it
-# OPEN (the row of INTERACT): both stand in outcome() and not in each row.
+# The product's table. Closing ends every release and takes the mark away, and the first counted interaction that leaves
+# CREATED alone makes it OPEN (the row of INTERACT): these stand in outcome() and not in each row.
 TABLE: tuple[Rule, ...] = (
     Rule(Verb.OPEN, "OPENED", frozenset(), S.OPEN, counted=False),
     Rule(Verb.INTERACT, "", frozenset({S.CREATED}), S.OPEN, counted=False),
@@ -273,9 +273,9 @@ def outcome(rule: Rule, facts: Facts, asked: Asked, me: UUID | None) -> Facts:
         facts,
         status=status,
         holder_id=holder_id,
-        # Only what somebody holds can be released by them, and a ticket that is over waits in nobody's queue.
+        # Only what somebody holds can be released by them. What is over waits in nobody's queue and calls nobody.
         released=holder_id is not None and status is not Status.CLOSED and released(rule, facts, wait),
-        new_message=facts.new_message if rule.mark == "=" else rule.mark == "set",
+        new_message=status is not Status.CLOSED and marked(rule, facts),
         priority=asked.priority or facts.priority,
     )
     if rule.awaiting != "=":
@@ -301,6 +301,10 @@ def target(rule: Rule, facts: Facts, asked: Asked) -> Status:
     if rule.to == "started, unheld: open":
         return Status.STARTED if facts.holder_id else Status.OPEN
     return rule.to
+
+
+def marked(rule: Rule, facts: Facts) -> bool:
+    return facts.new_message if rule.mark == "=" else rule.mark == "set"
 
 
 def released(rule: Rule, facts: Facts, wait: Wait | None) -> bool:
