@@ -201,6 +201,24 @@ test("concluding asks for exactly what is missing and concludes in the same step
   expect(serviceTypeData).toContainEqual({ fieldId: FIELDS.refund, value: "1234.50" });
 });
 
+test("what was typed for closing survives a server that does not answer", async () => {
+  const failures = [problem(503, "UNAVAILABLE")];
+  const { user, world } = await openApp({
+    path: pageOf(MINE),
+    seeds: [MINE],
+    intercept: (request) => (request.url.endsWith(":conclude") ? failures.shift() : undefined),
+  });
+  await user.click(await screen.findByTestId("verb-conclude"));
+  const dialog = within(await screen.findByTestId("closing-dialog"));
+  await user.click(await dialog.findByTestId("service-type"));
+  await user.click(await option("Dúvida"));
+  await user.click(dialog.getByTestId("closing-submit"));
+  expect(await screen.findByText(/fora do ar/)).toBeTruthy();
+  await user.click(dialog.getByTestId("closing-submit"));
+  await waitFor(() => expect(world.one(idOf(MINE)).ticket.status).toBe("CLOSED"));
+  expect(world.one(idOf(MINE)).ticket.serviceType?.name).toBe("Dúvida");
+});
+
 test("setting the status to closed by hand passes the same gate", async () => {
   const { user } = await openApp({ path: pageOf(MINE), seeds: [MINE] });
   const [head] = await screen.findAllByTestId("status-menu");

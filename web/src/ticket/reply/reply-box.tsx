@@ -303,6 +303,7 @@ function Writing({ ticket, attendantId, narrow, setOpened, state, reason, focuse
         refusal={sending.missing}
         opened={sending.missing !== undefined}
         close={sending.dropMissing}
+        error={sending.error}
         submit={(classification) => deliver({ classification })}
       />
     </div>

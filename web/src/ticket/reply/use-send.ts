@@ -84,26 +84,28 @@ export function useSend(
       case "SEEN_UP_TO_STALE":
         setStale(true);
         await queryClient.invalidateQueries({ queryKey: ticketKeys.one(ticket.id) });
-        return { done: false };
+        return { done: false, elsewhere: true };
       case "SERVICE_TYPE_DATA_MISSING":
         setMissing(problem);
         return { done: false, refusal: problem };
       case "TICKET_ALREADY_STARTED":
         complain(problem);
-        return { done: false };
+        return { done: false, elsewhere: true };
       case "REQUEST_ID_REUSED":
         // The same content was released already, with another status: the answer to that was lost.
         sent("already");
         return { done: true };
       default: {
         // A value of the service type that does not fit is for the dialog to show.
-        if (problem.problem.errors.some(({ pointer }) => pointer.startsWith("/classification")))
+        if (problem.problem.errors.some(({ pointer }) => pointer.startsWith("/classification"))) {
+          setMissing(problem);
           return { done: false, refusal: problem };
+        }
         const found = faultsOfProblem(problem, content);
         setFaults(found);
         setError(problem);
         void queryClient.invalidateQueries({ queryKey: ticketKeys.one(ticket.id), exact: true });
-        return { done: false };
+        return Object.keys(found).length > 0 ? { done: false, elsewhere: true } : { done: false };
       }
     }
   }
@@ -130,7 +132,7 @@ export function useSend(
       found.awaiting = { kind: "past" };
     setFaults(found);
     setError(undefined);
-    if (Object.keys(found).length > 0) return { done: false };
+    if (Object.keys(found).length > 0) return { done: false, elsewhere: true };
     if (extra.seenUpTo) state.change({ seenUpTo: extra.seenUpTo });
     underWay.current = true;
     setSending(true);

@@ -62,10 +62,16 @@ function perform(ticket: Ticket, action: Action): Promise<Ticket> {
   }
 }
 
-/** Refusals that a dialog can ask the missing part for. All others are told and done with. */
-const ASKABLE = ["SERVICE_TYPE_DATA_MISSING", "INVALID_REQUEST", "AWAIT_UNTIL_INVALID"];
+const ASKABLE = ["SERVICE_TYPE_DATA_MISSING", "AWAIT_UNTIL_INVALID"];
+const ASKABLE_PARTS = /^\/(classification|awaiting|serviceTypeId|data|until)(\/|$)/;
 
-export type Outcome = { done: true } | { done: false; refusal?: ApiProblem };
+/** Refusals that a dialog can ask the missing part for. All others are told and done with. */
+function isAskable({ problem }: ApiProblem): boolean {
+  return ASKABLE.includes(problem.code) || problem.errors.some(({ pointer }) => ASKABLE_PARTS.test(pointer));
+}
+
+/** elsewhere: what is to be done about it stands on the page, not in the dialog that asked. */
+export type Outcome = { done: true } | { done: false; refusal?: ApiProblem; elsewhere?: true };
 
 /** Does things to the ticket and tells how it went; what remains for the caller is a refusal it can ask the missing part for. */
 export function useAct(ticket: Ticket): { act: (action: Action) => Promise<Outcome>; pending: boolean } {
@@ -84,7 +90,7 @@ export function useAct(ticket: Ticket): { act: (action: Action) => Promise<Outco
       afterwards(action, changed);
       return { done: true };
     } catch (error) {
-      if (error instanceof ApiProblem && ASKABLE.includes(error.problem.code) && action.verb !== "start")
+      if (error instanceof ApiProblem && isAskable(error))
         return { done: false, refusal: error };
       complain(error);
       return { done: false };

@@ -38,8 +38,9 @@ function AwaitForm({ ticket, verb, close }: Omit<AwaitDialogProps, "opened">) {
     const outcome = await act(
       verb === "awaitReply" ? { verb, awaiting } : { verb: "setStatus", status: "PENDING", awaiting },
     );
-    if (!outcome.done && outcome.refusal) setError(t("await.past"));
-    else close();
+    // After any other failure what was chosen stays, to be sent again.
+    if (outcome.done) close();
+    else if (outcome.refusal) setError(t("await.past"));
   }
 
   return (

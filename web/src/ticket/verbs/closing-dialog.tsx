@@ -5,6 +5,7 @@ import { useTranslation } from "react-i18next";
 import type { ApiProblem } from "@/api/problem";
 import type { Classification, ServiceType, Ticket } from "@/api/types";
 import { Dialog } from "@/ui/dialog";
+import { useProblemText } from "@/ui/problem-text";
 import { Failed } from "@/ui/states";
 import type { Outcome } from "./act";
 import { TYPE } from "./classification";
@@ -23,6 +24,8 @@ export interface ClosingProps {
   /** Closes the ticket with this classification. */
   submit: (classification: Classification | undefined) => Promise<Outcome>;
   close: () => void;
+  /** Why the last attempt failed, where nothing else on the page tells. */
+  error?: unknown;
 }
 
 /** Closing asks on the spot for what is missing, and closes in the same step. */
@@ -42,9 +45,10 @@ function Loaded(props: ClosingProps) {
   return error ? <Failed title={t("serviceType.failed")} error={error} retry={retry} /> : <Skeleton height={160} />;
 }
 
-function ClosingForm({ ticket, door, refusal, submit, close, types }: ClosingProps & { types: ServiceType[] }) {
+function ClosingForm({ ticket, door, refusal, submit, close, error, types }: ClosingProps & { types: ServiceType[] }) {
   const { t } = useTranslation();
   const form = useClassification(ticket, types, refusal);
+  const problemText = useProblemText();
   const [sending, setSending] = useState(false);
   const answerless = door === "finalize";
 
@@ -55,8 +59,9 @@ function ClosingForm({ ticket, door, refusal, submit, close, types }: ClosingPro
     setSending(true);
     const outcome = await submit(read.classification);
     setSending(false);
-    if (!outcome.done && outcome.refusal) form.refuse(outcome.refusal);
-    else close();
+    // After any other failure what was typed stays, to be sent again.
+    if (outcome.done || outcome.elsewhere) close();
+    else if (outcome.refusal) form.refuse(outcome.refusal);
   }
 
   return (
@@ -64,6 +69,11 @@ function ClosingForm({ ticket, door, refusal, submit, close, types }: ClosingPro
       <p className={styles.lead}>{t(answerless ? "closing.leadFinalize" : "closing.lead")}</p>
       <FaultList form={form} />
       <ServiceTypeForm ticket={ticket} types={types} form={form} />
+      {error !== undefined && (
+        <p className={styles.error} role="alert">
+          {problemText(error)}
+        </p>
+      )}
       <Dialog.Foot>
         <Button variant="default" onClick={close}>
           {t("verb.cancel")}

@@ -40,8 +40,9 @@ function EditForm({ ticket, types, close }: Props & { types: ServiceType[] }) {
     if (!read) return;
     const { serviceTypeId = "", data = [] } = read.classification ?? {};
     const outcome = await act({ verb: "setServiceType", serviceTypeId, data });
-    if (!outcome.done && outcome.refusal) form.refuse(outcome.refusal);
-    else close();
+    // After any other failure what was typed stays, to be sent again.
+    if (outcome.done) close();
+    else if (outcome.refusal) form.refuse(outcome.refusal);
   }
 
   return (
