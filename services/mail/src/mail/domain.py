@@ -76,8 +76,9 @@ class Message:
     # The ticket it belongs to; of what arrives None until the ticket service has said so.
     ticket_id: UUID | None = None
     author_id: UUID | None = None
-    # Of what leaves: as whom it is sent, and which message it answers.
+    # Of what leaves: as whom it is sent.
     account_id: UUID | None = None
+    # The message it answers; of what arrives only machine mail has one, whose ticket it takes.
     answers_id: UUID | None = None
     bcc_addresses: list[dict[str, str]] = field(default_factory=list)
     # Without <>.

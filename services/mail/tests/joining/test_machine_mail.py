@@ -1,8 +1,10 @@
 """Mail of machines stands in its conversation; a report that returns a message of ours lets it fail, once."""
 
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import pytest
 from guiche.mail.v1.message_events_pb2 import DeliveryChanged, MessageReceived
@@ -12,13 +14,17 @@ from guiche.mail.v1.message_pb2 import (
     DELIVERY_STATE_FAILED,
 )
 from mail_support import PROTOCOL, SECRET, letter
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from mail import signing
+from mail.domain import Ticket
+from mail.handlers.ingest import Ingest, ingest_due
+from mail.storage import directory
 from mail.storage.tables import MESSAGES
 from servicekit.database import Database
 from servicekit.events.outbox import OUTBOX
 from servicekit.ids import new_id
+from servicekit.testing import eventually
 
 HEAD = "From: Mail System <mailer-daemon@mx.example>\r\nSubject: Undelivered\r\nMessage-ID: <bounce@mx>\r\n"
 TEXT = "Content-Type: text/plain\r\n\r\nSorry, no mailbox here by that name."
@@ -286,6 +292,58 @@ def test_a_message_id_like_ours_that_is_forged_or_of_another_organization_says_n
     arrive(letter(forged))
     arrive(letter(sent.header_id.upper()), to=[foreign_account])
     assert [found()[one].automatic for one in (forged, sent.header_id.upper())] == ["", ""]
+
+
+def ticket_opened(database: Database, found: Any, own: str, ticket_id: UUID) -> None:
+    row = found()[own]
+    with database.transaction() as connection:
+        ticket = Ticket(ticket_id, 1, new_id(), row.conversation_id, PROTOCOL, row.id)
+        directory.give_message(connection, row.id, ticket)
+
+
+def holiday(own: str, *answers: str) -> bytes:
+    return letter(own, in_reply_to=answers, headers="Auto-Submitted: auto-replied")
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_machine_mail_gets_its_ticket_with_the_message_it_joined_and_not_another(
+    arrive: Any, found: Any, database: Database, together: bool
+) -> None:
+    mails = [letter("a@c"), holiday("b@c", "a@c"), holiday("c@c", "b@c"), letter("d@c", in_reply_to=["a@c"])]
+    mails.append(holiday("e@c", "d@c"))
+    for batch in [mails] if together else [[one] for one in mails]:
+        arrive(*batch)
+    first, second = new_id(), new_id()
+    ticket_opened(database, found, "d@c", second)
+    ticket_opened(database, found, "a@c", first)
+    assert [found()[f"{one}@c"].ticket_id for one in "abcde"] == [first, first, first, second, second]
+    arrive(holiday("f@c", "c@c"))
+    assert found()["f@c"].ticket_id == first
+
+
+def test_a_ticket_that_opens_while_machine_mail_is_ingested_gets_it_too(
+    accept: Any, arrive: Any, ingest: Ingest, found: Any, database: Database
+) -> None:
+    arrive(letter("a@c"))
+    accept(holiday("b@c", "a@c"))
+    row, ticket_id = found()["a@c"], new_id()
+    with database.transaction() as connection:
+        directory.give_message(
+            connection, row.id, Ticket(ticket_id, 1, new_id(), row.conversation_id, PROTOCOL, row.id)
+        )
+        worker = threading.Thread(target=ingest_due, args=(ingest,))
+        worker.start()
+        eventually(lambda: waits_for_a_lock(database))
+    worker.join(30)
+    assert found()["b@c"].ticket_id == ticket_id
+
+
+def waits_for_a_lock(database: Database) -> bool:
+    with database.transaction() as connection:
+        mine = text(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(connection.scalar(mine))
 
 
 def test_a_machine_becomes_no_participant(arrive: Any, found: Any, begun: Any, sent: Any) -> None:

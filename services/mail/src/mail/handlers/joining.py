@@ -55,6 +55,7 @@ def resolve(connection: Connection, mails: Sequence[Readied]) -> tuple[list[Plac
         else:
             placed.append(place(known, mail))
             learn(known, placed[-1])
+    placed = with_tickets(connection, placed)
     storage.remember_all(connection, [memory_of(one) for one in placed])
     return placed, early
 
@@ -132,8 +133,27 @@ def place(known: Known, mail: Readied) -> Placed:
     message = replace(mail.message, conversation_id=conversation.id, joined_by=rule)
     if message.automatic in MACHINES:
         # It never reaches ticket, so nobody else will say which of the conversation's tickets it is of.
-        message = replace(message, ticket_id=found.ticket_id)
+        message = replace(message, ticket_id=found.ticket_id, answers_id=found.message_id)
     return Placed(mail, message, conversation, False, returns)
+
+
+def with_tickets(connection: Connection, placed: list[Placed]) -> list[Placed]:
+    """Machine mail whose message has no ticket yet gets it together with that message, or has it by now."""
+    waits = {one.message.answers_id for one in placed if one.message.ticket_id is None and one.message.answers_id}
+    if not waits:
+        return placed
+    answered = storage.answered(connection, waits)
+    settled: list[Placed] = []
+    for one in placed:
+        message = one.message
+        if message.answers_id in answered and message.ticket_id is None:
+            root, ticket_id = answered[message.answers_id]
+            message = replace(message, answers_id=root, ticket_id=ticket_id)
+        if message.answers_id and message.ticket_id is None:
+            # For answers to it in this batch, which are not stored yet either.
+            answered[message.id] = (message.answers_id, None)
+        settled.append(replace(one, message=message))
+    return settled
 
 
 def joined(known: Known, mail: Readied) -> tuple[JoinRule, Candidate | None]:

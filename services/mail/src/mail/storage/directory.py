@@ -39,10 +39,14 @@ def ticket(connection: Connection, ticket_id: UUID) -> Ticket | None:
 
 
 def give_message(connection: Connection, message_id: UUID, ticket: Ticket) -> None:
-    """A message that arrived belongs to one ticket: the first that says so."""
-    mine = (MESSAGES.c.id == message_id) & (MESSAGES.c.conversation_id == ticket.conversation_id)
-    free = MESSAGES.c.ticket_id.is_(None) & (MESSAGES.c.direction == "IN")
-    connection.execute(update(MESSAGES).where(mine, free).values(ticket_id=ticket.id))
+    """A message that arrived belongs to one ticket, with what machines answered to it: the first that says so.
+
+    Two statements, for only the second sees an answer whose ingestion the first one has waited for.
+    """
+    free = (MESSAGES.c.ticket_id.is_(None)) & (MESSAGES.c.direction == "IN")
+    for mine in (MESSAGES.c.id == message_id, MESSAGES.c.answers_id == message_id):
+        within = MESSAGES.c.conversation_id == ticket.conversation_id
+        connection.execute(update(MESSAGES).where(mine, within, free).values(ticket_id=ticket.id))
 
 
 def acknowledgement(connection: Connection, department_id: UUID, organization_id: UUID) -> str:

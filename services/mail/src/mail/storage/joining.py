@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Table, select, text
+from sqlalchemy import Connection, Table, case, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from mail.domain import normal_address
@@ -135,6 +135,25 @@ def ours(connection: Connection, ids: Collection[UUID]) -> dict[UUID, tuple[UUID
         message_id: (organization_id, Candidate(conversation_id, account_id, message_id, ticket_id))
         for organization_id, conversation_id, account_id, message_id, ticket_id in connection.execute(query)
     }
+
+
+def answered(connection: Connection, ids: Collection[UUID]) -> dict[UUID, tuple[UUID, UUID | None]]:
+    """The message a machine's answer to each of these waits with for its ticket, and the ticket, where it has one.
+
+    That is the message itself, or what it answers where a machine sent it too, so that one step gives all of them
+    their ticket. Until the commit nobody gives them one: see directory.give_message().
+    """
+    first = case(
+        (MESSAGES.c.direction == "IN", func.coalesce(MESSAGES.c.answers_id, MESSAGES.c.id)), else_=MESSAGES.c.id
+    )
+    roots = {
+        row.id: row.root
+        for row in connection.execute(select(MESSAGES.c.id, first.label("root")).where(MESSAGES.c.id.in_(ids)))
+    }
+    query = select(MESSAGES.c.id, MESSAGES.c.ticket_id).where(MESSAGES.c.id.in_(set(roots.values())))
+    rows = connection.execute(query.order_by(MESSAGES.c.id).with_for_update(read=True))
+    tickets = {row.id: row.ticket_id for row in rows}
+    return {one: (root, tickets.get(root)) for one, root in roots.items()}
 
 
 # Arrays, so that the statement is the same for any number of ids.
