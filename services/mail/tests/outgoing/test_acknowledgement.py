@@ -148,6 +148,14 @@ def test_it_goes_where_its_writer_wants_answers(arrived, account, tell, send, cu
     tell(ticket_of(arrived(reply_to_email="ana.casa@example.com"), account).opened)
     send()
     assert customer.got[0].rcpt_tos == ["ana.casa@example.com"]
+    assert customer.mails[0]["To"] == "ana.casa@example.com"
+
+
+def test_it_goes_nowhere_else_for_a_mail_that_only_knew_a_protocol(arrived, account, tell, send, customer):
+    forged = arrived(reply_to_email="eva@evil.example", joined_by="PROTOCOL")
+    tell(ticket_of(forged, account).opened)
+    send()
+    assert customer.got[0].rcpt_tos == ["ana@example.com"]
 
 
 def test_an_opening_message_of_another_conversation_is_neither_answered_nor_given_away(

@@ -115,11 +115,32 @@ def test_the_box_offers_the_receiving_account_first_then_the_levels_and_answers_
     )
     offered = api.options(ticket, claims={"level": level}).reply_options
     assert [one.id for one in offered.accounts] == [str(account.id), str(second.id)]
-    assert [(one.name, one.email) for one in offered.to] == [("Ana Conceição", "ana.casa@example.com")]
+    assert [(one.name, one.email) for one in offered.to] == [("", "ana.casa@example.com")]
     assert [(one.name, one.email) for one in offered.cc] == [("Bia", "bia@example.com")]
     assert offered.subject == f"Re: Pedido não chegou [Protocolo {PROTOCOL}]"
     assert offered.max_attachment_bytes == 20 * 1024 * 1024
     assert [one.id for one in api.options(ticket).reply_options.accounts] == [str(account.id)]
+
+
+@pytest.mark.parametrize(
+    ("rule", "to"),
+    [
+        ("PROTOCOL", ("Ana Conceição", "ana@example.com")),
+        ("MESSAGE_ID", ("Ana Conceição", "ana@example.com")),
+        ("REFERENCES", ("Ana Conceição", "ana@example.com")),
+        ("REPLY_ADDRESS", ("", "eva@evil.example")),
+        ("SIGNED_MESSAGE_ID", ("", "eva@evil.example")),
+    ],
+)
+def test_who_writes_in_anothers_name_gets_no_answers_by_asking_for_them(
+    api, ticket, arrived, replied, send, customer, database, rule, to
+):
+    arrived(5, conversation=ticket.conversation_id, reply_to_email="eva@evil.example", joined_by=rule)
+    offered = api.options(ticket).reply_options
+    assert [(one.name, one.email) for one in offered.to] == [to]
+    # Once an attendant has written there, it takes part.
+    replied(ticket, to=["Eva@Evil.example"])
+    assert [(one.name, one.email) for one in api.options(ticket).reply_options.to] == [("", "eva@evil.example")]
 
 
 def test_blind_copies_get_the_mail_and_stand_in_no_header(api, ticket, replied, send, customer, rows):

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from mail import signing
 from mail.domain import ACKNOWLEDGEMENT, Account, Message, Ticket, base_address
 from mail.handlers.deliveries import queue
+from mail.handlers.replies import writer_of
 from mail.metrics import NOT_ACKNOWLEDGED
 from mail.outgoing.acknowledgement import body, reply_subject
 from mail.outgoing.recipients import is_machine, sendable
@@ -27,19 +28,26 @@ def acknowledge(
     opening = stored.opening_message(connection, ticket.opening_message_id, ticket.conversation_id)
     if opening is None:
         return None
-    to = sendable(opening.message.reply_to_email or opening.message.sender_email)
+    to, name = where_to(connection, opening.message)
     [account] = accounts.of_organization(connection, ticket.organization_id, [opening.account_id])
     reason = why_not(connection, ticket, opening, to, most_an_hour)
     if reason or not sendable(account.address):
         NOT_ACKNOWLEDGED.labels(reason or "account").inc()
         return None
     words = directory.acknowledgement(connection, department_id, ticket.organization_id)
-    message = acknowledgement(ticket, account, opening.message, to, words, secret)
+    message = acknowledgement(ticket, account, opening.message, {"name": name, "email": to}, words, secret)
     stored.add(connection, [], [message], [])
     acknowledged.add(connection, ticket.organization_id, to)
     queue(connection, ticket.organization_id, account, message, "ACKNOWLEDGEMENT")
     crash.point("acknowledge")
     return message
+
+
+def where_to(connection: Connection, opening: Message) -> tuple[str, str]:
+    """Address and name; '' where there is none."""
+    for one in writer_of(connection, opening):
+        return one["email"], one["name"]
+    return "", ""
 
 
 def why_not(connection: Connection, ticket: Ticket, opening: OpeningMessage, to: str, most_an_hour: int) -> str:
@@ -60,7 +68,9 @@ def why_not(connection: Connection, ticket: Ticket, opening: OpeningMessage, to:
     return ""
 
 
-def acknowledgement(ticket: Ticket, account: Account, answered: Message, to: str, words: str, secret: bytes) -> Message:
+def acknowledgement(
+    ticket: Ticket, account: Account, answered: Message, to: dict[str, str], words: str, secret: bytes
+) -> Message:
     message_id, now = new_id(), datetime.now(UTC)
     said = body(words, ticket.protocol)
     return Message(
@@ -70,7 +80,7 @@ def acknowledgement(ticket: Ticket, account: Account, answered: Message, to: str
         direction="OUT",
         sender_name=account.name,
         sender_email=account.address,
-        to_addresses=[{"name": answered.sender_name, "email": to}],
+        to_addresses=[to],
         cc_addresses=[],
         subject=reply_subject(answered.subject, ticket.protocol),
         text=said.text,

@@ -16,13 +16,15 @@ from mail.outgoing.recipients import sendable
 from mail.parsing.headers import plain, plain_lines
 from mail.parsing.markup import clean, to_text
 from mail.parsing.quoting import snippet
-from mail.storage import accounts, directory, uploads
+from mail.storage import accounts, directory, participants, uploads
 from mail.storage import messages as stored
 from mail.storage.messages import Scope
 from servicekit.errors import Failure, InvalidRequest, NotAllowed, Violation
 from servicekit.ids import new_id
 
 MOST_COPIES = 50
+# Who began a conversation speaks for nobody else; who joins by a signed name got a mail of ours.
+TRUSTED = ("", "REPLY_ADDRESS", "SIGNED_MESSAGE_ID")
 
 People = list[dict[str, str]]
 
@@ -108,18 +110,31 @@ def allowed_accounts(connection: Connection, who: Writer) -> list[Account]:
 def to_whom(connection: Connection, organization_id: UUID, answered: Message) -> tuple[People, People]:
     """Where its writer wants answers, and in copy who was written to besides us."""
     others = [*answered.to_addresses, *answered.cc_addresses]
-    written = [answered.reply_to_email, answered.sender_email, *(one["email"] for one in others)]
-    ours = own_addresses(connection, organization_id, written)
-    usable = (email for email in map(sendable, written[:2]) if email and base_address(email) not in ours)
-    first = next(usable, "")
+    wanted = writer_of(connection, answered)
+    written = [*wanted, {"name": "", "email": answered.reply_to_email}, *others]
+    ours = own_addresses(connection, organization_id, [one["email"] for one in written])
+    to = [one for one in wanted if base_address(one["email"]) not in ours][:1]
+    first = to[0]["email"] if to else ""
     seen, copies = {first.lower()}, []
     for one in others:
         email = sendable(one["email"])
         if email and base_address(email) not in ours and email.lower() not in seen:
             seen.add(email.lower())
             copies.append({"name": one["name"], "email": email})
-    to = [{"name": answered.sender_name, "email": first}] if first else []
     return to, copies[:MOST_COPIES]
+
+
+def writer_of(connection: Connection, message: Message) -> People:
+    """Where answers to its writer may go by themselves, the best first.
+
+    Anybody can write in another's name and ask for the answers. So Reply-To is followed only where the mail proves that
+    its writer has one of ours, or began the conversation, or where that address takes part anyway; and the name of who
+    is said to write stands at no other address than theirs.
+    """
+    wanted, sender = sendable(message.reply_to_email), sendable(message.sender_email)
+    trusted = message.joined_by in TRUSTED or participants.takes_part(connection, message.conversation_id, wanted)
+    found = [{"name": "", "email": wanted}] if wanted and wanted.lower() != sender.lower() and trusted else []
+    return [*found, {"name": message.sender_name, "email": sender}] if sender else found
 
 
 def own_addresses(connection: Connection, organization_id: UUID, addresses: Iterable[str]) -> set[str]:
