@@ -83,6 +83,13 @@ def test_operators_add_accounts_once_per_address(environment, organization, data
     assert "already" in foreign.stderr
 
 
+def test_an_account_with_a_plus_is_refused_since_its_answers_would_go_to_another(environment, organization):
+    refused = run(environment, "account", "add", "sac+loja@demo.guiche", "--organization", str(organization))
+    assert refused.returncode != 0
+    assert "sac+loja@demo.guiche has a plus" in refused.stderr
+    assert run(environment, "account", "list").stdout == ""
+
+
 def test_operators_see_retry_and_read_what_is_in_quarantine(environment, account, database, rows, receiving):
     raw = mail(body=bytes(range(128, 256)))
     receiving().send(raw)

@@ -51,6 +51,8 @@ def action(actions: Subparsers, name: str, help_text: str, act: Act) -> argparse
 
 
 def add_account(asked: argparse.Namespace, settings: MailSettings) -> None:
+    if "+" in asked.address.rpartition("@")[0]:
+        raise SystemExit(f"{asked.address} has a plus: what stands after it belongs to the mailbox before it")
     wanted = Account(asked.id or new_id(), asked.organization, normal_address(asked.address), asked.name)
     with Database(settings.mail_database_url, pool=1).transaction() as connection:
         kept = accounts.add(connection, wanted)
