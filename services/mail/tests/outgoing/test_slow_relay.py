@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from mail.handlers import sending
 from mail.handlers.deliveries import recover
@@ -84,6 +85,7 @@ def test_a_sender_that_takes_longer_than_the_relay_may_is_taken_for_dead(
 ):
     monkeypatch.setattr(sending, "LEASE", timedelta(seconds=0.3))
     monkeypatch.setattr(claims, "LONGEST_WORK", timedelta(0))
+    monkeypatch.setattr(sending, "SETTLING_SECONDS", 0)
     monkeypatch.setattr(SmtpLink, "longest", lambda *_: timedelta(seconds=0.3))
     customer.answering.clear()
     message_id = replied(ticket)
@@ -101,3 +103,63 @@ def test_the_longest_time_of_a_mail_follows_from_the_time_of_an_answer(settings,
         # All its bytes, the answer to them, and one to each command.
         assert link.longest(3).total_seconds() >= timeout * (60 + 10 + 3 + 2)
         link.close()
+
+
+class Away(Exception):
+    """Seen by the test."""
+
+
+@pytest.fixture
+def unsettled(monkeypatch) -> Callable[[str], tuple[threading.Event, list[object]]]:
+    """The named step finds its database away until the event is set; the list has its attempts."""
+
+    def make(step: str) -> tuple[threading.Event, list[object]]:
+        back, tries = threading.Event(), []
+        usual = getattr(sending, step)
+
+        def act(connection: object, **what: object) -> object:
+            tries.append(what)
+            if not back.is_set():
+                raise OperationalError("", {}, Away())
+            return usual(connection, **what)
+
+        monkeypatch.setattr(sending, step, act)
+        return back, tries
+
+    return make
+
+
+def test_a_mail_stays_its_senders_until_what_became_of_it_is_committed(
+    ticket, replied, sender, customer, state_of, delivery_of, database, unsettled, monkeypatch
+):
+    monkeypatch.setattr(sending, "LEASE", timedelta(seconds=1))
+    back, tries = unsettled("settle")
+    message_id = replied(ticket)
+    thread = threading.Thread(target=send_due, args=(sender,))
+    thread.start()
+    eventually(lambda: tries)
+    leases: set[object] = set()
+
+    def renewed() -> bool:
+        leases.add(delivery_of(message_id).next_at)
+        return len(leases) > 4
+
+    eventually(renewed)
+    assert (recover(database), state_of(message_id)) == (0, "SENDING")
+    back.set()
+    thread.join(20)
+    assert state_of(message_id) == "SENT"
+
+
+def test_a_database_that_is_away_when_the_relay_breaks_off_makes_nothing_unknown(
+    ticket, replied, sender, customer, state_of, unsettled
+):
+    customer.mail = lambda _: "421 4.3.2 closing down"
+    back, tries = unsettled("untried")
+    message_id = replied(ticket)
+    thread = threading.Thread(target=send_due, args=(sender,))
+    thread.start()
+    eventually(lambda: len(tries) > 1)
+    back.set()
+    thread.join(20)
+    assert (state_of(message_id), sender.resting()) == ("QUEUED", True)

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 from uuid import UUID
 
 from obstore.exceptions import BaseError as ObjectStoreError
@@ -41,6 +42,8 @@ GIVEN_UP_AFTER = timedelta(days=2)
 SETTLING_SECONDS = 120.0
 # After the relay broke off, or the store of files did: no fault of the mail.
 UNTRIED_SECONDS = 5.0
+
+T = TypeVar("T")
 
 LOG = log("mail")
 OUTCOMES: dict[type[Any], str] = {Sent: "sent", Later: "later", Failed: "failed", Unknown: "unknown"}
@@ -114,7 +117,8 @@ def send_one(sender: Sender, link: Link) -> bool:
     begun = begin(sender)
     if begun is None:
         return False
-    row, longest = begun.delivery, claims.LONGEST_WORK + link.longest(len(begun.delivery.recipients))
+    row = begun.delivery
+    longest = claims.LONGEST_WORK + link.longest(len(row.recipients)) + timedelta(seconds=SETTLING_SECONDS)
     mine = [TABLE.c.attempts == begun.attempt, TABLE.c.sending]
     with (
         claims.renewing(sender.database, TABLE, [row.id], LEASE, longest, mine),
@@ -184,12 +188,11 @@ def offer(sender: Sender, link: Link, begun: Begun, content: bytes) -> None:
     try:
         outcome = link.send(row.id, row.envelope_from, row.recipients, content, last=is_last(row))
     except RelayAway as error:
-        with sender.database.transaction() as connection:
-            untried(connection, begun, str(error))
+        patiently(sender, partial(untried, begun=begun, detail=str(error)))
         raise
     sender.there()
     crash.point("send.after")
-    outcome = settled(sender, begun, outcome)
+    outcome = patiently(sender, partial(settle, begun=begun, outcome=outcome))
     note(begun, outcome, time.monotonic() - began)
 
 
@@ -198,20 +201,20 @@ def is_last(row: Row[Any]) -> bool:
     return row.refused_since is not None and datetime.now(UTC) - row.refused_since >= GIVEN_UP_AFTER
 
 
-def settled(sender: Sender, begun: Begun, outcome: Outcome) -> Outcome:
-    """Patient: a database that is away for a moment must not make unknown what is known."""
+def patiently(sender: Sender, act: Callable[[Connection], T]) -> T:
+    """In one transaction: a database that is away for a moment must not make unknown what is known."""
     away, until = Trouble(LOG, "settling_database"), time.monotonic() + SETTLING_SECONDS
     while True:
         try:
             with sender.database.transaction() as connection:
-                stands = settle(connection, begun, outcome)
+                done = act(connection)
         except SQLAlchemyError as error:
             if time.monotonic() > until:
                 raise
             time.sleep(away.met(error))
         else:
             away.over()
-            return stands
+            return done
 
 
 def settle(connection: Connection, begun: Begun, outcome: Outcome) -> Outcome:
