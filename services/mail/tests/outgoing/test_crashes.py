@@ -148,6 +148,23 @@ def test_an_acknowledgement_that_always_ends_its_sender_is_given_up(arrived, acc
     assert [row.delivery_state for row in rows(MESSAGES) if row.direction == "OUT"] == ["UNKNOWN"]
 
 
+def test_an_acknowledgement_that_was_refused_for_now_many_times_survives_a_crash(
+    arrived, account, tell, send, sender, customer, due_now, lease_over, rows, monkeypatch
+):
+    tell(ticket_of(arrived(), account).opened)
+    customer.rcpt = lambda _: "451 4.7.1 later"
+    for _ in range(6):
+        due_now()
+        assert send() == 1
+    due_now()
+    begun = sending.begin(sender)
+    assert begun is not None
+    # As far as a process comes that dies then.
+    assert sending.made_ready(sender, begun)
+    assert lease_over() == 1
+    assert [row.delivery_state for row in rows(MESSAGES) if row.direction == "OUT"] == ["QUEUED"]
+
+
 def test_a_mail_that_ends_its_process_while_it_is_composed_is_given_up_and_holds_up_no_other(
     ticket, replied, sender, send, customer, state_of, delivery_of, lease_over, database
 ):
