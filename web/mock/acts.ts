@@ -58,18 +58,23 @@ const ACTS: Record<string, { kind: Interaction["kind"]; event: TicketEvent["verb
     event: "serviceTypeSet",
     act: (_ticket, body) => classified(body.serviceTypeId ?? "", body.data),
   },
-  setStatus: { kind: "STATUS_SET", event: "statusSet", act: (_ticket, body) => become(body.status, body) },
-  conclude: { kind: "CONCLUDED", event: "concluded", act: (_ticket, body) => become("CLOSED", body) },
-  finalize: { kind: "FINALIZED", event: "finalized", act: (_ticket, body) => become("CLOSED", body) },
+  setStatus: { kind: "STATUS_SET", event: "statusSet", act: (ticket, body) => become(ticket, body.status, body) },
+  conclude: { kind: "CONCLUDED", event: "concluded", act: (ticket, body) => become(ticket, "CLOSED", body) },
+  finalize: { kind: "FINALIZED", event: "finalized", act: (ticket, body) => become(ticket, "CLOSED", body) },
   reply: {
     kind: "REPLIED",
     event: "replied",
-    act: (_ticket, body, me) => ({ holder: me, released: false, newMessage: false, ...become(body.thenStatus, body) }),
+    act: (ticket, body, me) => ({
+      holder: me,
+      released: false,
+      newMessage: false,
+      ...become(ticket, body.thenStatus, body),
+    }),
   },
 };
 
-function become(status: TicketStatus | undefined, { awaiting, classification }: Body): Partial<Ticket> {
-  const data = classification ? classified(classification.serviceTypeId, classification.data) : {};
+function become(ticket: Ticket, status: TicketStatus | undefined, { awaiting, classification }: Body): Partial<Ticket> {
+  const data = classification ? added(ticket, classification) : {};
   if (status === "PENDING") return { ...data, ...waiting(awaiting) };
   return { ...data, ...(status === "CLOSED" ? closed : { status: status ?? "OPEN", awaiting: null }) };
 }
@@ -77,6 +82,17 @@ function become(status: TicketStatus | undefined, { awaiting, classification }: 
 function classified(serviceTypeId: string, data: Ticket["serviceTypeData"] = []): Partial<Ticket> {
   const type = SERVICE_TYPES.find(({ id }) => id === serviceTypeId);
   return { serviceType: type ? { id: type.id, name: type.name } : null, serviceTypeData: data };
+}
+
+/** Joined to what the ticket has of the same type; an empty value takes a field's away. */
+function added(ticket: Ticket, { serviceTypeId, data = [] }: NonNullable<Body["classification"]>): Partial<Ticket> {
+  const given = new Set(data.map(({ fieldId }) => fieldId));
+  const kept = ticket.serviceType?.id === serviceTypeId ? ticket.serviceTypeData : [];
+  const whole = [...kept.filter(({ fieldId }) => !given.has(fieldId)), ...data];
+  return classified(
+    serviceTypeId,
+    whole.filter(({ value }) => value),
+  );
 }
 
 /** As the table of the ticket service, for what these pages need of it. */

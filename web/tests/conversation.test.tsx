@@ -2,7 +2,7 @@ import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { Ticket } from "@/api/types";
 import { makeTicket, type Seed } from "../mock/data";
-import { FIELDS } from "../mock/service-types";
+import { FIELDS, SERVICE_TYPES } from "../mock/service-types";
 import { problem } from "../mock/world";
 import { openApp } from "./app";
 
@@ -219,6 +219,28 @@ test("what was typed for closing survives a server that does not answer", async 
   expect(world.one(idOf(MINE)).ticket.serviceType?.name).toBe("Dúvida");
 });
 
+test("what is emptied while closing is missing, and the type cannot be slipped off", async () => {
+  const { user, world } = await openApp({ path: pageOf(MINE), seeds: [MINE] });
+  const [type] = SERVICE_TYPES;
+  const reason = type?.fields.find(({ id }) => id === FIELDS.reason)?.choices[0]?.id ?? "";
+  await screen.findByTestId("verb-conclude");
+  world.change(world.one(idOf(MINE)), "serviceTypeSet", {
+    serviceType: { id: type?.id ?? "", name: type?.name ?? "" },
+    serviceTypeData: [
+      { fieldId: FIELDS.order, value: "884213" },
+      { fieldId: FIELDS.reason, value: reason },
+    ],
+  });
+  expect(await screen.findByText("884213")).toBeTruthy();
+  await user.click(screen.getByTestId("verb-conclude"));
+  const dialog = within(await screen.findByTestId("closing-dialog"));
+  await user.clear(await dialog.findByLabelText(/Número do pedido/));
+  expect(dialog.queryByLabelText("Sem tipo de atendimento")).toBeNull();
+  await user.click(dialog.getByTestId("closing-submit"));
+  expect((await dialog.findByTestId("missing-fields")).textContent).toMatch(/Número do pedido/);
+  expect(world.one(idOf(MINE)).ticket.status).toBe("STARTED");
+});
+
 test("setting the status to closed by hand passes the same gate", async () => {
   const { user } = await openApp({ path: pageOf(MINE), seeds: [MINE] });
   const [head] = await screen.findAllByTestId("status-menu");
@@ -282,7 +304,9 @@ test("an answer that is older than what is known changes nothing", async () => {
   world.change(world.one(idOf(MINE)), "statusSet", { status: "RESOLVED" });
   await waitFor(() => expect(screen.getByTestId("ticket-status").textContent).toBe("Resolvido"));
   const seen: string[] = [];
-  const watching = new MutationObserver(() => seen.push(screen.queryByRole("heading", { level: 1 })?.textContent ?? ""));
+  const watching = new MutationObserver(() =>
+    seen.push(screen.queryByRole("heading", { level: 1 })?.textContent ?? ""),
+  );
   watching.observe(document.body, { subtree: true, childList: true, characterData: true });
   const [priority] = screen.getAllByTestId("priority-menu");
   if (priority) await user.click(priority);

@@ -90,8 +90,7 @@ export function useAct(ticket: Ticket): { act: (action: Action) => Promise<Outco
       afterwards(action, changed);
       return { done: true };
     } catch (error) {
-      if (error instanceof ApiProblem && isAskable(error))
-        return { done: false, refusal: error };
+      if (error instanceof ApiProblem && isAskable(error)) return { done: false, refusal: error };
       complain(error);
       return { done: false };
     }

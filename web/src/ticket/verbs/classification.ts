@@ -50,15 +50,23 @@ export function faultsOf(draft: Draft, fields: Field[], language: string): Fault
   return Object.fromEntries(wrong.map(({ id }) => [id, "badValue"]));
 }
 
-/** Undefined where nothing was chosen. Fields of another service type are left behind. */
-export function classificationOf(draft: Draft, fields: Field[], language: string): Classification | undefined {
+/**
+ * Undefined where nothing was chosen. Fields of another service type are left behind. emptied: the fields of which an empty
+ * value is to be told, since what is sent is added to what the ticket has.
+ */
+export function classificationOf(
+  draft: Draft,
+  fields: Field[],
+  language: string,
+  emptied: string[] = [],
+): Classification | undefined {
   if (!draft.serviceTypeId) return undefined;
   const data = fields
     .map(({ id, kind }) => {
       const written = draft.values[id]?.trim() ?? "";
       return { fieldId: id, value: kind === "NUMBER" ? (numberOf(written, language) ?? "") : written };
     })
-    .filter(({ value }) => value !== "");
+    .filter(({ fieldId, value }) => value !== "" || emptied.includes(fieldId));
   return { serviceTypeId: draft.serviceTypeId, data };
 }
 

@@ -54,7 +54,7 @@ function ClosingForm({ ticket, door, refusal, submit, close, error, types }: Clo
 
   async function onSubmit(event: SyntheticEvent): Promise<void> {
     event.preventDefault();
-    const read = form.read();
+    const read = form.read("added");
     if (!read) return;
     setSending(true);
     const outcome = await submit(read.classification);
@@ -68,7 +68,8 @@ function ClosingForm({ ticket, door, refusal, submit, close, error, types }: Clo
     <form onSubmit={(event) => void onSubmit(event)} noValidate>
       <p className={styles.lead}>{t(answerless ? "closing.leadFinalize" : "closing.lead")}</p>
       <FaultList form={form} />
-      <ServiceTypeForm ticket={ticket} types={types} form={form} />
+      {/* Closing adds to what is known; to take the type away is for the dialog of the service type. */}
+      <ServiceTypeForm ticket={ticket} types={types} form={form} clearable={!ticket.serviceType} />
       {error !== undefined && (
         <p className={styles.error} role="alert">
           {problemText(error)}

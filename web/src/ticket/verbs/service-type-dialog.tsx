@@ -36,7 +36,7 @@ function EditForm({ ticket, types, close }: Props & { types: ServiceType[] }) {
 
   async function onSubmit(event: SyntheticEvent): Promise<void> {
     event.preventDefault();
-    const read = form.read();
+    const read = form.read("whole");
     if (!read) return;
     const { serviceTypeId = "", data = [] } = read.classification ?? {};
     const outcome = await act({ verb: "setServiceType", serviceTypeId, data });
@@ -47,7 +47,7 @@ function EditForm({ ticket, types, close }: Props & { types: ServiceType[] }) {
 
   return (
     <form onSubmit={(event) => void onSubmit(event)} noValidate>
-      <ServiceTypeForm ticket={ticket} types={types} form={form} />
+      <ServiceTypeForm ticket={ticket} types={types} form={form} clearable />
       <Dialog.Foot>
         <Button variant="default" onClick={close}>
           {t("verb.cancel")}

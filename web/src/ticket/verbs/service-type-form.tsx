@@ -9,10 +9,11 @@ interface FormProps {
   ticket: Ticket;
   types: ServiceType[];
   form: ClassificationForm;
+  clearable: boolean;
 }
 
 /** The service type and what it asks for, each field by its kind. */
-export function ServiceTypeForm({ ticket, types, form }: FormProps) {
+export function ServiceTypeForm({ ticket, types, form, clearable }: FormProps) {
   const { t } = useTranslation();
   const offered = types.filter(({ active, id }) => active || id === ticket.serviceType?.id);
   return (
@@ -25,7 +26,8 @@ export function ServiceTypeForm({ ticket, types, form }: FormProps) {
         value={form.draft.serviceTypeId || null}
         onChange={(id) => form.setType(id ?? "")}
         searchable
-        clearable
+        clearable={clearable}
+        allowDeselect={clearable}
         clearButtonProps={{ "aria-label": t("serviceType.none") }}
         error={form.faults[TYPE] && t("serviceType.required")}
         data-testid="service-type"

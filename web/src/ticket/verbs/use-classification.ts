@@ -38,8 +38,8 @@ export interface ClassificationForm {
   faults: Faults;
   setType: (serviceTypeId: string) => void;
   setValue: (fieldId: string, value: string) => void;
-  /** What is to be sent; null where something must be put right first. */
-  read: () => { classification?: Classification } | null;
+  /** What is to be sent, all of it or to be added to what the ticket has; null where something must be put right first. */
+  read: (how: "whole" | "added") => { classification?: Classification } | null;
   refuse: (problem: ApiProblem) => void;
 }
 
@@ -49,6 +49,8 @@ export function useClassification(ticket: Ticket, types: ServiceType[], refusal?
   const [draft, setDraft] = useState(() => draftOf(ticket, types, i18n.language));
   const [faults, setFaults] = useState<Faults>(() => (refusal ? faultsOfProblem(refusal) : {}));
   const fields = fieldsOf(types, draft.serviceTypeId);
+
+  const had = ticket.serviceTypeData.map(({ fieldId }) => fieldId);
 
   function without(key: string): void {
     setFaults(({ [key]: _, ...others }) => others);
@@ -66,13 +68,13 @@ export function useClassification(ticket: Ticket, types: ServiceType[], refusal?
       setDraft((now) => ({ ...now, values: { ...now.values, [fieldId]: value } }));
       without(fieldId);
     },
-    read: () => {
+    read: (how) => {
       const wrong = faultsOf(draft, fields, i18n.language);
       if (Object.keys(wrong).length > 0) {
         setFaults(wrong);
         return null;
       }
-      const classification = classificationOf(draft, fields, i18n.language);
+      const classification = classificationOf(draft, fields, i18n.language, how === "added" ? had : []);
       return classification ? { classification } : {};
     },
     refuse: (problem) => setFaults(faultsOfProblem(problem)),
