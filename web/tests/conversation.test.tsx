@@ -278,6 +278,33 @@ test("the service type and its data are given in the facts", async () => {
   expect(world.one(idOf(MINE)).ticket.serviceTypeData).toEqual([{ fieldId: FIELDS.refund, value: "10.5" }]);
 });
 
+test("a service type that is offered no more is there before its data can be changed", async () => {
+  const old = { ...SERVICE_TYPES[0], id: "00000000-0000-7000-8000-000000000077", name: "Garantia", active: false };
+  let up = false;
+  const { user, world } = await openApp({
+    path: pageOf(MINE),
+    seeds: [MINE],
+    intercept: (request) => {
+      if (!request.url.endsWith(`/serviceTypes/${old.id}`)) return undefined;
+      return up ? Response.json(old) : problem(404, "SERVICE_TYPE_NOT_FOUND");
+    },
+  });
+  const stored = world.one(idOf(MINE));
+  await screen.findByTestId("edit-service-type");
+  world.change(stored, "serviceTypeSet", {
+    serviceType: { id: old.id, name: old.name },
+    serviceTypeData: [{ fieldId: FIELDS.order, value: "884213" }],
+  });
+  await screen.findByText("Garantia");
+  await user.click(screen.getByTestId("edit-service-type"));
+  const dialog = within(await screen.findByTestId("service-type-dialog"));
+  const again = await dialog.findByRole("button", { name: /Tentar de novo/ });
+  expect(dialog.queryByTestId("service-type-submit")).toBeNull();
+  up = true;
+  await user.click(again);
+  expect(await dialog.findByLabelText(/Número do pedido/)).toHaveProperty("value", "884213");
+});
+
 test("a verb that came too late is told in words, and the page shows how things stand", async () => {
   const { user, world } = await openApp({
     path: pageOf(MINE),

@@ -91,7 +91,7 @@ export function useReplyOptions(ticketId: string, enabled: boolean) {
 }
 
 /** Those that may be used in a department. There are few; more than one page of them nobody could choose from. */
-export function useServiceTypes(departmentId: string, enabled = true) {
+export function useServiceTypes(departmentId: string, fresh: boolean) {
   return useQuery({
     queryKey: ticketKeys.serviceTypes(departmentId),
     queryFn: async ({ signal }) => {
@@ -102,6 +102,6 @@ export function useServiceTypes(departmentId: string, enabled = true) {
       return page.serviceTypes;
     },
     staleTime: 60_000,
-    enabled,
+    refetchOnMount: fresh ? "always" : true,
   });
 }

@@ -40,7 +40,7 @@ export function ClosingDialog({ opened, ...props }: ClosingProps & { opened: boo
 
 function Loaded(props: ClosingProps) {
   const { t } = useTranslation();
-  const { types, error, retry } = useTypesOf(props.ticket);
+  const { types, error, retry } = useTypesOf(props.ticket, true);
   if (types) return <ClosingForm {...props} types={types} />;
   return error ? <Failed title={t("serviceType.failed")} error={error} retry={retry} /> : <Skeleton height={160} />;
 }

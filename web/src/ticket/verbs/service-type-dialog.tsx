@@ -24,7 +24,7 @@ export function ServiceTypeDialog({ opened, ...props }: Props & { opened: boolea
 
 function Loaded(props: Props) {
   const { t } = useTranslation();
-  const { types, error, retry } = useTypesOf(props.ticket);
+  const { types, error, retry } = useTypesOf(props.ticket, true);
   if (types) return <EditForm {...props} types={types} />;
   return error ? <Failed title={t("serviceType.failed")} error={error} retry={retry} /> : <Skeleton height={160} />;
 }

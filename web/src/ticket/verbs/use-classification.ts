@@ -15,9 +15,20 @@ import {
   fieldsOf,
 } from "./classification";
 
-/** The service types a ticket may have, and the one it has even where that is no longer offered. */
-export function useTypesOf(ticket: Ticket): { types: ServiceType[] | undefined; error: unknown; retry: () => void } {
-  const offered = useServiceTypes(ticket.department?.id ?? "");
+interface Types {
+  /** Undefined until all are there: without the ticket's own type its data would be taken for none. */
+  types: ServiceType[] | undefined;
+  error: unknown;
+  retry: () => void;
+}
+
+/**
+ * The service types a ticket may have, and the one it has even where that is no longer offered. fresh: as they are now, for a
+ * form that replaces what the ticket has.
+ */
+export function useTypesOf(ticket: Ticket, fresh = false): Types {
+  const [begun] = useState(() => Date.now());
+  const offered = useServiceTypes(ticket.department?.id ?? "", fresh);
   const own = ticket.serviceType?.id ?? "";
   const known = offered.data?.some(({ id }) => id === own);
   const retired = useQuery({
@@ -27,9 +38,15 @@ export function useTypesOf(ticket: Ticket): { types: ServiceType[] | undefined; 
         api.GET("/api/v1/serviceTypes/{serviceTypeId}", { params: { path: { serviceTypeId: own } }, signal }),
       ),
     enabled: own !== "" && known === false,
+    refetchOnMount: fresh ? "always" : true,
   });
-  const types = offered.data && [...offered.data, ...(retired.data ? [retired.data] : [])];
-  return { types, error: offered.error, retry: () => void offered.refetch() };
+  const needed = own === "" || known ? [offered] : [offered, retired];
+  const ready = needed.every(({ data, dataUpdatedAt }) => data && (!fresh || dataUpdatedAt >= begun));
+  return {
+    types: ready && offered.data ? [...offered.data, ...(!known && retired.data ? [retired.data] : [])] : undefined,
+    error: needed.find(({ error }) => error)?.error,
+    retry: () => needed.forEach((query) => void query.refetch()),
+  };
 }
 
 export interface ClassificationForm {
