@@ -1,5 +1,7 @@
 """Service types: who defines them, what fits their fields, and the gate before a ticket is closed."""
 
+from typing import Any
+
 import pytest
 from guiche.ticket.v1 import service_type_pb2, ticket_pb2, verb_service_pb2
 from hypothesis import given
@@ -50,7 +52,7 @@ def classification(kind: service_type_pb2.ServiceType, *values: str) -> verb_ser
     return verb_service_pb2.Classification(service_type_id=kind.id, data=given_values(kind, *values))
 
 
-def replace(calls: Calls, who: Attendant, kind: service_type_pb2.ServiceType, **said: object) -> object:
+def replace(calls: Calls, who: Attendant, kind: service_type_pb2.ServiceType, **said: object) -> Any:
     known = {
         "service_type_id": kind.id,
         "etag": kind.etag,
@@ -202,6 +204,22 @@ def test_a_field_that_is_asked_for_no_more_leaves_its_value_on_the_ticket(
     replace(calls, company.admin, delay, fields=delay.fields[:1])
     after = calls.act(company.ana, "SetServiceType", ticket_id, service_type_id=delay.id, data=data)
     assert {value.value for value in after.service_type_data} == {choice, "1"}
+
+
+def test_a_field_keeps_its_kind_so_that_what_was_given_for_it_always_fits(
+    calls: Calls, company: Company, delay: service_type_pb2.ServiceType
+) -> None:
+    reason, amount, note = delay.fields
+    turned = service_type_pb2.Field(id=amount.id, name="Valor", kind=KINDS[Kind.DATE], mandatory=True)
+    failure = refused(lambda: replace(calls, company.admin, delay, fields=[reason, turned, note]))
+    assert [(v.field, v.rule) for v in failure.violations] == [("fields[1].kind", "CHANGED")]
+    # Nor by way of taking the field out first.
+    without = replace(calls, company.admin, delay, fields=[reason, note])
+    failure = refused(lambda: replace(calls, company.admin, without, fields=[reason, turned, note]))
+    assert [(v.field, v.rule) for v in failure.violations] == [("fields[1].id", "UNKNOWN")]
+    renamed = service_type_pb2.Field(id=note.id, name="Nota", kind=note.kind, mandatory=True)
+    changed = replace(calls, company.admin, without, fields=[renamed, reason, field("Dia", "DATE")])
+    assert [one.name for one in changed.fields] == ["Nota", "Motivo", "Dia"]
 
 
 def test_administrators_change_everything_and_supervisors_what_is_of_their_departments_alone(

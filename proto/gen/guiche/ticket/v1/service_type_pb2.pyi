@@ -102,7 +102,7 @@ class Field(_message.Message):
     MANDATORY_FIELD_NUMBER: _builtins.int
     CHOICES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Given by the server where empty; keep it, so that data given before stays with the field."""
+    """Given by the server where empty; keep it, so that data given before stays with the field. Its kind cannot change."""
     name: _builtins.str
     kind: Global___FieldKind.ValueType
     mandatory: _builtins.bool

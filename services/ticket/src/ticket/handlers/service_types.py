@@ -1,6 +1,6 @@
 """Service types and what departments demand before closing: read by everybody, changed by who is in charge."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row
 
 from servicekit.errors import InvalidRequest, NotAllowed, Stale, Violation
 from servicekit.ids import new_id
-from ticket.domain.service_types import Field, Kind
+from ticket.domain.service_types import Field, Kind, fields_of
 from ticket.domain.visibility import Viewer
 from ticket.failures import DepartmentNotFound, ServiceTypeNotFound
 from ticket.storage import directory, service_types
@@ -30,7 +30,7 @@ class Definition:
 
 def create(connection: Connection, organization_id: UUID, said: Definition) -> Row[Any]:
     """Ids that fields and choices lack are given. For whoever may: see check_charge()."""
-    check(connection, organization_id, said)
+    check(connection, organization_id, said, [])
     service_type_id = new_id()
     service_types.put(connection, row_of(service_type_id, organization_id, 1, said))
     return read(connection, organization_id, service_type_id)
@@ -44,7 +44,7 @@ def update(connection: Connection, who: Viewer, service_type_id: UUID, etag: str
     check_charge(connection, who, said.department_ids)
     if etag != str(known.version):
         raise Stale("The service type has changed since you read it.", {"etag": str(known.version)})
-    check(connection, who.organization_id, said)
+    check(connection, who.organization_id, said, changed_kinds(fields_of(known.fields), said.fields))
     service_types.put(connection, row_of(service_type_id, who.organization_id, known.version + 1, said))
     return read(connection, who.organization_id, service_type_id)
 
@@ -97,8 +97,17 @@ def check_charge(connection: Connection, who: Viewer, department_ids: Sequence[U
     raise NotAllowed("Only an administrator, or the supervisor of all departments concerned, may change this.")
 
 
-def check(connection: Connection, organization_id: UUID, said: Definition) -> None:
-    """INVALID_REQUEST with everything that does not fit."""
+def changed_kinds(known: Mapping[str, Field], fields: Sequence[Field]) -> Iterator[Violation]:
+    """A field never changes its kind, also not by being taken out and put in again: values given for it must fit."""
+    for n, field in enumerate(fields):
+        if field.id and field.id not in known:
+            yield Violation(f"fields[{n}].id", "UNKNOWN", "There is no such field; a new one gets its id here.")
+        elif field.id and field.kind is not known[field.id].kind:
+            yield Violation(f"fields[{n}].kind", "CHANGED", "A field keeps its kind; add another field instead.")
+
+
+def check(connection: Connection, organization_id: UUID, said: Definition, changed: Iterable[Violation]) -> None:
+    """INVALID_REQUEST with everything that does not fit; changed: what does not fit to the fields it had."""
     known = directory.departments_of(connection, organization_id, said.department_ids)
     violations = [
         Violation(f"department_ids[{n}]", "UNKNOWN", "There is no such department.")
@@ -117,6 +126,7 @@ def check(connection: Connection, organization_id: UUID, said: Definition) -> No
         if (field.kind is Kind.CHOICE) is not bool(field.choices):
             words = "A choice needs choices, and only a choice has them."
             violations.append(Violation(f"fields[{n}].choices", "KIND", words))
+    violations += changed
     if violations:
         raise InvalidRequest("The service type is not consistent.", violations=violations)
 
