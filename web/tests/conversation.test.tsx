@@ -235,7 +235,7 @@ test("what is emptied while closing is missing, and the type cannot be slipped o
   await user.click(screen.getByTestId("verb-conclude"));
   const dialog = within(await screen.findByTestId("closing-dialog"));
   await user.clear(await dialog.findByLabelText(/Número do pedido/));
-  expect(dialog.queryByLabelText("Sem tipo de atendimento")).toBeNull();
+  expect(dialog.queryByLabelText("Não informado")).toBeNull();
   await user.click(dialog.getByTestId("closing-submit"));
   expect((await dialog.findByTestId("missing-fields")).textContent).toMatch(/Número do pedido/);
   expect(world.one(idOf(MINE)).ticket.status).toBe("STARTED");

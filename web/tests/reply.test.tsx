@@ -108,6 +108,16 @@ test("what arrived since the writing began is told live, and told again where se
   expect(replies[0]?.key).toBe(replies[1]?.key);
 });
 
+test("a customer's new message brings the recipients up to date", async () => {
+  writtenBefore(TICKET, { seenUpTo: FIRST });
+  const { world } = await openMine();
+  await screen.findByTestId("send");
+  const [first] = world.one(TICKET).messages;
+  if (first?.sender) first.sender = { name: "", email: "outro.endereco@exemplo.com.br" };
+  world.receive(TICKET, "Agora escrevo daqui.");
+  expect(await screen.findByText("outro.endereco@exemplo.com.br")).toBeTruthy();
+});
+
 test("what the writer says to have read is no reason to be warned", async () => {
   writtenBefore(TICKET, { seenUpTo: FIRST });
   const { user, world } = await openMine();

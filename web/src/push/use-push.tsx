@@ -44,14 +44,18 @@ export function PushProvider({ children }: { children: ReactNode }) {
 /** Turns push messages into refetches, few of them. */
 export function applier(queryClient: QueryClient): (message: PushMessage) => void {
   const changed = new Set<string>();
+  const addressed = new Set<string>();
   let standing = false;
 
   const refetchTickets = coalesced(async () => {
     const ids = [...changed];
+    const answered = [...addressed];
     changed.clear();
+    addressed.clear();
     await Promise.all([
       queryClient.invalidateQueries({ queryKey: ticketKeys.lists }),
       ...ids.map((id) => queryClient.invalidateQueries({ queryKey: ticketKeys.one(id) })),
+      ...answered.map((id) => queryClient.invalidateQueries({ queryKey: ticketKeys.replyOptions(id) })),
     ]);
   }, 250);
   const refetchCounts = coalesced(() => queryClient.invalidateQueries({ queryKey: ticketKeys.counts }), 150);
@@ -66,6 +70,8 @@ export function applier(queryClient: QueryClient): (message: PushMessage) => voi
       case "ticket":
         if (!message.event.visible) leave(queryClient, message.event);
         changed.add(message.event.ticketId);
+        // Whom an answer goes to follows from the newest message.
+        if (message.event.verb === "messageAppended") addressed.add(message.event.ticketId);
         refetchTickets();
         break;
       case "counts":
