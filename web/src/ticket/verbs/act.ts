@@ -18,12 +18,15 @@ export type Action =
   | { verb: "setServiceType"; serviceTypeId: string; data: NonNullable<Classification["data"]> }
   | { verb: "conclude" | "finalize"; classification?: Classification };
 
-/** One press is one attempt, however often it is sent; and it is about the ticket as it stands before the attendant's eyes. */
+/** One press is one attempt, however often it is sent. */
 function attemptOn(ticket: Ticket) {
-  return {
-    path: { ticketId: ticket.id },
-    header: { "If-Match": `"${ticket.etag}"`, "Idempotency-Key": crypto.randomUUID() },
-  };
+  return { path: { ticketId: ticket.id }, header: { "Idempotency-Key": crypto.randomUUID() } };
+}
+
+/** What replaces a value is about the one before the attendant's eyes; a verb is right or wrong by the ticket's status. */
+function replacementOn(ticket: Ticket) {
+  const { path, header } = attemptOn(ticket);
+  return { path, header: { ...header, "If-Match": `"${ticket.etag}"` } };
 }
 
 function perform(ticket: Ticket, action: Action): Promise<Ticket> {
@@ -45,11 +48,16 @@ function perform(ticket: Ticket, action: Action): Promise<Ticket> {
     }
     case "setPriority":
       return answerOf<Ticket>(
-        api.POST("/api/v1/tickets/{ticketId}:setPriority", { params, body: { priority: action.priority } }),
+        api.POST("/api/v1/tickets/{ticketId}:setPriority", {
+          params: replacementOn(ticket),
+          body: { priority: action.priority },
+        }),
       );
     case "setServiceType": {
       const { verb: _, ...body } = action;
-      return answerOf<Ticket>(api.PUT("/api/v1/tickets/{ticketId}/serviceType", { params, body }));
+      return answerOf<Ticket>(
+        api.PUT("/api/v1/tickets/{ticketId}/serviceType", { params: replacementOn(ticket), body }),
+      );
     }
     case "conclude": {
       const { verb: _, ...body } = action;
