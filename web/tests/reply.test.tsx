@@ -217,6 +217,20 @@ test("a file that did not get through can be tried again or removed, and keeps t
   await waitFor(() => expect(world.sent).toHaveLength(1));
 });
 
+test("a file for which there was no room is sent once there is", async () => {
+  writtenBefore(TICKET, { seenUpTo: FIRST });
+  const { user } = await openMine();
+  await screen.findByTestId("attach");
+  FakeXhr.quick = false;
+  await user.upload(fileInput(), [file("grande.pdf", 15_000_000), file("outro.pdf", 15_000_000)]);
+  await waitFor(() => expect(FakeXhr.sent).toHaveLength(1));
+  await user.click(screen.getByLabelText("Tentar de novo: outro.pdf"));
+  expect(FakeXhr.sent).toHaveLength(1);
+  await user.click(screen.getByLabelText("Remover grande.pdf"));
+  await user.click(screen.getByLabelText("Tentar de novo: outro.pdf"));
+  await waitFor(() => expect(FakeXhr.sent).toHaveLength(2));
+});
+
 test("what somebody else was writing in this browser is not shown to me", async () => {
   writtenBefore(TICKET, { html: "<p>Segredo do Bruno</p>" }, "bruno");
   await openMine();

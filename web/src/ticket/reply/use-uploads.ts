@@ -88,28 +88,33 @@ export function useUploads(
     };
   }, []);
 
+  const spare = left - pending.filter(({ state }) => state !== "failed").reduce((sum, { size }) => sum + size, 0);
+  const tooLarge = t("files.tooLarge", { limit: fileSize(limit, i18n.language) });
+
   function add(added: File[]): void {
-    let room = left - pending.filter(({ state }) => state !== "failed").reduce((sum, { size }) => sum + size, 0);
+    let room = spare;
     const entries = added.map((file): Pending => {
       const key = crypto.randomUUID();
       const { name, size, type } = file;
       const base = { key, name, size, type, share: 0 };
       if (size === 0) return { ...base, state: "failed", reason: t("files.empty") };
-      if (size > room) {
-        const reason = t("files.tooLarge", { limit: fileSize(limit, i18n.language) });
-        return { ...base, state: "failed", reason };
-      }
-      room -= size;
       files.current.set(key, file);
+      if (size > room) return { ...base, state: "failed", reason: tooLarge };
+      room -= size;
       return { ...base, state: "waiting", reason: "" };
     });
     setPending((now) => [...now, ...entries]);
   }
 
+  function retry(key: string): void {
+    const fits = (files.current.get(key)?.size ?? 0) <= spare;
+    change(key, fits ? { state: "waiting", reason: "" } : { reason: tooLarge });
+  }
+
   return {
     pending,
     add,
-    retry: (key) => change(key, { state: "waiting", reason: "" }),
+    retry,
     remove: (key) => {
       running.current.get(key)?.abort();
       running.current.delete(key);
