@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,13 +16,14 @@ from pathlib import Path
 import pytest
 from guiche.mail.v1.message_events_pb2 import MessageReceived
 from mail_support import MAILBOX, SECRET, mail
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from mail import tasks
 from mail.handlers import ingest as handlers
 from mail.handlers.ingest import Ingest, ingest_batch, ingest_due, retry_one
 from mail.handlers.receive import Recipient, keep_content, keep_rows
 from mail.parsing.model import Limits
+from mail.storage import joining
 from mail.storage.tables import ATTACHMENTS, CONVERSATIONS, MESSAGES, RAW_MAILS
 from servicekit.events import claims
 from servicekit.events.outbox import OUTBOX
@@ -145,10 +147,10 @@ def test_a_worker_slower_than_its_lease_adds_nothing_to_what_another_did(accept,
     monkeypatch.setattr(handlers, "LEASE", timedelta(milliseconds=1))
     original = handlers.settle
 
-    def late(database, outcomes):
+    def late(*claimed):
         monkeypatch.setattr(handlers, "settle", original)
         eventually(lambda: retry_one(ingest))
-        original(database, outcomes)
+        original(*claimed)
 
     monkeypatch.setattr(handlers, "settle", late)
     ingest_batch(ingest)
@@ -307,3 +309,35 @@ def children_of(parent: int, module: str) -> list[int]:
         if ppid == parent and module.encode() in command:
             found.append(int(status.parent.name))
     return found
+
+
+@contextmanager
+def organization_locked(database, account):
+    with database.transaction() as connection:
+        joining.lock(connection, [account.organization_id])
+        yield
+
+
+def test_mails_whose_organization_is_locked_for_too_long_go_back_without_an_attempt(
+    accept, ingest, rows, database, account
+):
+    accept(*[mail(number) for number in range(5)])
+    impatient = "SET LOCAL statement_timeout = 500"
+    with organization_locked(database, account):
+        event.listen(database.engine, "begin", lambda connection: connection.exec_driver_sql(impatient))
+        assert ingest_batch(ingest) == 5
+    assert [(row.state, row.attempts) for row in rows(RAW_MAILS)] == [("WAITING", 0)] * 5
+    eventually(lambda: ingest_due(ingest) == 0 and len(rows(MESSAGES)) == 5)
+
+
+def test_the_lease_lasts_while_a_batch_waits_for_its_organization(accept, ingest, rows, database, account, monkeypatch):
+    monkeypatch.setattr(handlers, "LEASE", timedelta(seconds=0.9))
+    accept(mail())
+    with organization_locked(database, account):
+        worker = threading.Thread(target=ingest_batch, args=(ingest,))
+        worker.start()
+        eventually(lambda: rows(RAW_MAILS)[0].attempts == 1)
+        claimed = rows(RAW_MAILS)[0].next_at
+        eventually(lambda: rows(RAW_MAILS)[0].next_at > claimed + timedelta(seconds=3))
+    worker.join(20)
+    assert (len(rows(MESSAGES)), rows(RAW_MAILS)[0].state) == (1, "INGESTED")

@@ -15,8 +15,9 @@ from typing import Any, NamedTuple, Self
 
 from grpc import StatusCode
 from obstore.exceptions import BaseError as ObjectStoreError
+from psycopg.errors import QueryCanceled
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from mail.events import message_received
 from mail.files import Files
@@ -120,7 +121,7 @@ def ingest_batch(ingest: Ingest) -> int:
         INGEST_BATCH.observe(len(rows))
         with INGEST_SECONDS.labels("parse").time(), renewing(ingest.database, rows):
             outcomes = list(ingest.threads.map(lambda row: ready(ingest, row, ingest.quick), rows))
-        settle(ingest.database, outcomes)
+        settle(ingest.database, rows, outcomes)
     return len(rows)
 
 
@@ -132,7 +133,7 @@ def retry_one(ingest: Ingest) -> int:
         if rows:
             with renewing(ingest.database, rows):
                 outcomes = [ready(ingest, row, ingest.patient) for row in rows]
-            settle(ingest.database, outcomes)
+            settle(ingest.database, rows, outcomes)
         return len(rows)
     finally:
         ingest.retrying.release()
@@ -172,13 +173,28 @@ def ready(ingest: Ingest, raw: Row[Any], parsers: ParserPool) -> Readied | Refus
             return Refused(raw, error)
 
 
-def settle(database: Database, outcomes: Sequence[Readied | Refused]) -> None:
+def settle(database: Database, rows: Sequence[Row[Any]], outcomes: Sequence[Readied | Refused]) -> None:
+    """As settle_all(). Where the lock is held for too long, the mails are put back: none of them is to blame."""
+    try:
+        settle_all(database, rows, outcomes)
+    except OperationalError as error:
+        if not isinstance(error.orig, QueryCanceled):
+            raise
+        LOG.warning("ingest_put_back", mails=len(rows), error=describe(error))
+        POSTPONED.inc(len(rows))
+        with database.transaction() as connection:
+            raw_mails.postpone(connection, [row.id for row in rows])
+
+
+def settle_all(database: Database, rows: Sequence[Row[Any]], outcomes: Sequence[Readied | Refused]) -> None:
     """One transaction for all: messages with their events, and what becomes of those that are none."""
     mails = [outcome for outcome in outcomes if isinstance(outcome, Readied)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, Refused)]
     with INGEST_SECONDS.labels("commit").time(), database.transaction() as connection:
         # Before any row's, and all at once: else two batches could wait for each other.
-        joining.lock(connection, {mail.raw.organization_id for mail in mails})
+        # Renewed only until then: from here on these rows are for this transaction alone to change.
+        with renewing(database, rows):
+            joining.lock(connection, {mail.raw.organization_id for mail in mails})
         stored = store(connection, mails)
         refused += stored.refused
         given_up = [one for one in refused if not put_back(connection, one)]
