@@ -153,6 +153,13 @@ def test_no_report_makes_it_slow_or_long(parse: Parse, killer: str) -> None:
     assert len(parse(report(killer)).report.detail) <= 1_000
 
 
+def test_of_many_status_parts_only_the_first_few_are_read(parse: Parse) -> None:
+    status = "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; {}@c.example\r\nAction: failed\r\n"
+    parts = "".join(status.format(number) for number in range(900))
+    mail = parse(f"{HEAD}Content-Type: multipart/report; boundary=b\r\n\r\n{parts}--b--\r\n".encode())
+    assert [one.email for one in mail.report.undelivered] == [f"{number}@c.example" for number in range(5)]
+
+
 def test_no_text_makes_the_search_for_returned_ids_slow_or_long(parse: Parse) -> None:
     for killer in (
         "Message-ID: <" * 100_000,

@@ -17,6 +17,8 @@ _RETURNED_KINDS = (
     "message/global",
     "message/global-headers",
 )
+# A report has one (RFC 3464, 2); a hostile mail has as many as it may have parts.
+_STATUS_PARTS = 5
 _STATUS_BYTES = 64 * 1024
 _HEADER_BYTES = 64 * 1024
 _RECIPIENTS = 50
@@ -40,7 +42,8 @@ def report(raw: bytes, root: Part, subject: str, text: str) -> Report:
     parts = list(_parts(root))
     returned = [*_returned_ids(raw, parts), *_IN_TEXT.findall(text[:_WORDS_OF_TEXT])]
     ids = tuple(dict.fromkeys(filter(None, returned)))[:_RETURNED]
-    recipients = [fields for part in parts if part.kind in STATUS_KINDS for fields in _recipients(raw, part)]
+    told = [part for part in parts if part.kind in STATUS_KINDS][:_STATUS_PARTS]
+    recipients = [fields for part in told for fields in _recipients(raw, part)]
     if not recipients:
         return Report("delayed" if _LATER.search(subject) else "", "", ids)
     action = next((action for action in _ACTIONS if any(_action(fields) == action for fields in recipients)), "")
