@@ -1,5 +1,6 @@
 """Opening tickets: once per message, with a protocol that nobody else has."""
 
+import contextlib
 import threading
 import zoneinfo
 from collections import Counter
@@ -99,6 +100,35 @@ def test_racing_batches_that_share_messages_open_each_once(calls: Calls, company
         told = Counter(connection.scalars(select(OUTBOX.c.aggregate)))
     assert len(told) == 30
     assert set(told.values()) == {1}
+
+
+def test_batches_whose_new_publishers_cross_do_not_wait_for_each_other(
+    calls: Calls, company: Company, database: Database
+) -> None:
+    conversations = [str(uuid4()) for _ in range(2)]
+    for conversation in conversations:
+        calls.open(company, company.n1, conversation_id=conversation)
+    first, second = str(uuid4()), str(uuid4())
+    # Each publisher writes on a live ticket in one batch, and opens a ticket in the other.
+    batches = [
+        [
+            opening(company, company.n1, publisher_id=one, conversation_id=conversation),
+            opening(company, company.n1, publisher_id=other),
+        ]
+        for conversation, one, other in zip(conversations, (first, second), (second, first), strict=True)
+    ]
+    both = threading.Barrier(2)
+
+    def meet(*said: object) -> None:
+        """Each has put in its first publishers before either goes on; where one already waits, the other goes on."""
+        if str(said[2]).startswith("INSERT INTO publishers"):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(timeout=1)
+
+    event.listen(database.engine, "after_cursor_execute", meet)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda batch: open_batch(calls, batch), batches))
+    assert all(len({found.ticket_id for found in answer.tickets}) == 2 for answer in answers)
 
 
 def test_a_batch_takes_no_more_statements_than_a_single_opening(

@@ -40,6 +40,12 @@ def append_messages(connection: Connection, messages: Sequence[Written], now: da
 
     Those known stand where they stood; those whose conversation has no live ticket are missing from the answer.
     """
+    add_publishers(connection, messages)
+    return append(connection, messages, now)
+
+
+def append(connection: Connection, messages: Sequence[Written], now: datetime) -> dict[UUID, Row[Any]]:
+    """As append_messages(), for those whose publishers are added."""
     live = tickets.lock_live(connection, {message.conversation_id for message in messages})
     # Read after the locks, so that what another transaction has just added is known.
     found = tickets.received_by(connection, [message.message_id for message in messages])
@@ -51,7 +57,6 @@ def append_messages(connection: Connection, messages: Sequence[Written], now: da
         step = received(live[message.conversation_id], facts[message.conversation_id], message)
         steps[message.message_id], facts[message.conversation_id] = step, step.new
     if steps:
-        add_publishers(connection, [message for message in messages if message.message_id in steps])
         after = record(connection, list(steps.values()), now)
         found |= {message_id: after[step.row.id] for message_id, step in steps.items()}
     return found
@@ -79,7 +84,10 @@ def continued(what: str, traceparent: str, conversation_id: UUID) -> str:
 
 
 def add_publishers(connection: Connection, messages: Sequence[Written]) -> None:
-    """Their names, until their owner announces them: version 0, so that whatever is announced is newer."""
+    """Their names, until their owner announces them: version 0, so that whatever is announced is newer.
+
+    All of a transaction at once, by id, and before any ticket is locked: in one order everywhere nobody deadlocks.
+    """
     rows = {
         message.publisher_id: {
             "id": message.publisher_id,

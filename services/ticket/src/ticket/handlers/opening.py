@@ -15,7 +15,7 @@ from ticket import events
 from ticket.domain import facts, protocols, verbs
 from ticket.domain.facts import Priority
 from ticket.domain.verbs import Verb
-from ticket.handlers.messages import Written, add_publishers, append_messages, continued
+from ticket.handlers.messages import Written, add_publishers, append, continued
 from ticket.storage import directory, tickets
 
 # Enough for any burst: after three rounds by the clock, numbers are drawn from 760 million a day.
@@ -63,10 +63,11 @@ def open_tickets(
     connection: Connection, openings: Sequence[Opening], numbers: Mapping[UUID, str], now: datetime
 ) -> dict[UUID, Row[Any]]:
     """The ticket of each message, by its id: the one it stands on, its conversation's live one, or a new one."""
+    add_publishers(connection, [opening.message for opening in openings])
     found: dict[UUID, Row[Any]] = {}
     for _ in range(ROUNDS):
         missing = [opening for opening in openings if opening.message.message_id not in found]
-        found |= append_messages(connection, [opening.message for opening in missing], now)
+        found |= append(connection, [opening.message for opening in missing], now)
         new = [opening for opening in missing if opening.message.message_id not in found]
         if not new:
             break
@@ -79,7 +80,6 @@ def insert(
 ) -> dict[UUID, Row[Any]]:
     """New tickets by message id. What another transaction, or an opening before it, has opened is missing."""
     continues = tickets.lock_last_closed(connection, {opening.message.conversation_id for opening in openings})
-    add_publishers(connection, [opening.message for opening in openings])
     rows = [
         ticket_row(o, numbers[o.message.message_id], continues.get(o.message.conversation_id), now) for o in openings
     ]
