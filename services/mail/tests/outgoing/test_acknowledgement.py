@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from mail import signing
 from mail.domain import base_address
+from mail.handlers import acknowledge
 from mail.storage.tables import DELIVERIES, HEADER_IDS, MESSAGES, PARTICIPANTS
 
 
@@ -141,6 +142,19 @@ def test_an_address_is_answered_a_few_times_an_hour_only(arrived, account, tell,
     for number in range(4):
         tell(ticket_of(arrived(number), account).opened, 2)
     tell(ticket_of(arrived(9, sender_email="bia@example.com"), account).opened, 2)
+    assert queued() == 3
+
+
+def test_what_stands_after_a_plus_makes_no_new_address(arrived, account, tell, queued):
+    for number in range(4):
+        tell(ticket_of(arrived(number, sender_email=f"Ana+{number}@example.com"), account).opened, 2)
+    assert queued() == 2
+
+
+def test_an_organization_answers_so_many_a_minute_whoever_they_are(arrived, account, tell, queued, monkeypatch):
+    monkeypatch.setattr(acknowledge, "MOST_A_MINUTE", 3)
+    for number in range(5):
+        tell(ticket_of(arrived(number, sender_email=f"ana{number}@example.com"), account).opened)
     assert queued() == 3
 
 

@@ -18,6 +18,9 @@ from mail.storage.messages import OpeningMessage
 from servicekit import crash
 from servicekit.ids import new_id
 
+# Of an organization, to whomever: who makes up a sender for each mail must not send through us without end.
+MOST_A_MINUTE = 120
+
 
 def acknowledge(
     connection: Connection, ticket: Ticket, department_id: UUID, secret: bytes, most_an_hour: int
@@ -63,9 +66,13 @@ def why_not(connection: Connection, ticket: Ticket, opening: OpeningMessage, to:
     # Of whichever organization: two of them must not keep each other busy.
     if accounts.find(connection, [base_address(address) for address in written_by if address]):
         return "own_address"
-    if acknowledged.count(connection, ticket.organization_id, to) >= most_an_hour:
+    return too_often(connection, ticket.organization_id, to, most_an_hour)
+
+
+def too_often(connection: Connection, organization_id: UUID, to: str, most_an_hour: int) -> str:
+    if acknowledged.count(connection, organization_id, to) >= most_an_hour:
         return "too_often"
-    return ""
+    return "too_many" if acknowledged.count_of_minute(connection, organization_id) >= MOST_A_MINUTE else ""
 
 
 def acknowledgement(
