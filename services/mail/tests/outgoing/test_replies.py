@@ -264,16 +264,18 @@ def test_a_file_that_was_not_used_within_a_day_is_gone(api, ticket, database, ro
     assert [row.id for row in rows(UPLOADS)] == [UUID(new.id)]
 
 
-def test_drafts_that_were_never_released_are_forgotten_after_a_week_and_others_are_not(
-    api, ticket, database, rows, replied
+def test_drafts_that_were_never_released_are_forgotten_after_thirty_days_and_others_are_not(
+    api, ticket, database, rows, replied, tell
 ):
-    kept, sent = api.prepare(ticket), replied(ticket)
+    kept, late, sent = api.prepare(ticket), api.prepare(ticket), replied(ticket)
     forgotten = api.prepare(ticket, attachment_ids=[api.upload(ticket, b"x").id])
     with database.transaction() as connection:
-        aged = text("UPDATE messages SET received_at = now() - interval '8 days' WHERE id = ANY(:ids)")
-        connection.execute(aged, {"ids": [forgotten, sent]})
+        aged = text("UPDATE messages SET received_at = now() - make_interval(days => :days) WHERE id = ANY(:ids)")
+        connection.execute(aged, {"ids": [forgotten, sent], "days": 31})
+        connection.execute(aged, {"ids": [late], "days": 29})
         uploads.forget(connection)
-    assert {row.id for row in rows(MESSAGES) if row.direction == "OUT"} == {kept, sent}
+    assert {row.id for row in rows(MESSAGES) if row.direction == "OUT"} == {kept, late, sent}
+    tell(ticket.released(late))
     assert rows(ATTACHMENTS) == []
 
 

@@ -11,7 +11,8 @@ from mail.domain import Upload
 from mail.storage.tables import ATTACHMENTS, MESSAGES, UPLOADS
 
 KEEP_UPLOADS = timedelta(days=1)
-KEEP_DRAFTS = timedelta(days=7)
+# So long may the release of one that failed in the inbox be redriven; after that the draft is gone.
+KEEP_DRAFTS = timedelta(days=30)
 FORGOTTEN_ROWS = 1_000
 
 
