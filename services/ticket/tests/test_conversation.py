@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2, ticket_service_pb2, verb_service_pb2
-from sqlalchemy import event
+from sqlalchemy import event, text
 from ticket_support import NOW, Calls, Clock, Company, appended, kinds, opening, refused, status, told
 
 from servicekit.database import Database
@@ -156,6 +156,38 @@ def test_any_number_of_clocks_bring_back_each_ticket_once(
     assert len(told(database, ticket_events_pb2.TicketAwaitingExpired)) == 20
 
 
+def test_a_ticket_that_cannot_be_brought_back_holds_up_no_other_and_is_tried_again(
+    calls: Calls, company: Company, clock: Clock, database: Database
+) -> None:
+    ids = calls.open(company, company.n1, 3)
+    for minutes, ticket_id in enumerate(ids, 1):
+        wait = verb_service_pb2.Await(mode=RELEASE, until=clock.now + timedelta(minutes=minutes))
+        calls.reply(company.ana, ticket_id, "PENDING", awaiting=wait)
+    broken = f"BEGIN IF NEW.id = '{ids[0]}' THEN RAISE EXCEPTION 'broken'; END IF; RETURN NEW; END"
+    with database.transaction() as connection:
+        connection.execute(text(f"CREATE FUNCTION broken() RETURNS trigger LANGUAGE plpgsql AS $$ {broken} $$"))
+        connection.execute(
+            text("CREATE TRIGGER broken BEFORE UPDATE ON tickets FOR EACH ROW EXECUTE FUNCTION broken()")
+        )
+    clock.now += timedelta(hours=2)
+
+    def back() -> set[str]:
+        return set(calls.ids(company.ana, status=[ticket_service_pb2.STATUS_FILTER_OPEN]))
+
+    stop = threading.Event()
+    loop = threading.Thread(target=tasks.awaiting_loop(database, clock), args=(stop,))
+    loop.start()
+    try:
+        eventually(lambda: back() == set(ids[1:]))
+        with database.transaction() as connection:
+            connection.execute(text("DROP TRIGGER broken ON tickets"))
+        clock.now += timedelta(hours=1)
+        eventually(lambda: back() == set(ids))
+    finally:
+        stop.set()
+        loop.join()
+
+
 def test_a_batch_of_messages_is_added_in_order_and_each_once_however_often_it_is_told(
     calls: Calls, company: Company, ticket_id: str, conversation: str, database: Database
 ) -> None:
@@ -232,19 +264,34 @@ def test_a_message_for_a_closed_ticket_opens_a_new_one_and_both_show_the_way_to_
     request = ticket_service_pb2.OpenTicketsRequest(openings=[said])
     for _ in range(2):
         (new,) = calls.routing.call(calls.inner.OpenTickets, request).tickets
-    closed, fresh = calls.get(company.ana, ticket_id), calls.get(company.fabio, new.ticket_id)
+    closed, fresh = calls.get(company.vera, ticket_id), calls.get(company.vera, new.ticket_id)
     (forward,), (back,) = closed.links, fresh.links
     assert (forward.kind, forward.ticket_id) == (ticket_pb2.TICKET_LINK_KIND_NEXT, fresh.id)
     assert (back.kind, back.protocol) == (ticket_pb2.TICKET_LINK_KIND_PREVIOUS, closed.protocol)
     assert kinds(calls, company.ana, ticket_id)[-1] == "CONTINUED"
-    entry = calls.history(company.ana, ticket_id).interactions[-1]
-    assert [(change.field, change.after.code) for change in entry.changes] == [("next", fresh.id)]
+    entry = calls.history(company.vera, ticket_id).interactions[-1]
+    assert [(c.field, c.after.code, c.after.name) for c in entry.changes] == [("next", fresh.id, fresh.protocol)]
     assert not entry.counted
     assert told(database, ticket_events_pb2.TicketOpened)[-1].ticket.previous_ticket_id == ticket_id
     (continued,) = told(database, ticket_events_pb2.TicketContinued)
     assert (continued.ticket.id, str(continued.ticket.version)) == (ticket_id, closed.etag)
     assert continued.audience.before == continued.audience.after
     assert (fresh.level.name, fresh.interactions) == ("N2", 0)
+
+
+def test_of_a_neighbour_that_one_may_not_see_only_the_protocol_is_told(
+    calls: Calls, company: Company, ticket_id: str, conversation: str
+) -> None:
+    calls.act(company.ana, "ConcludeTicket", ticket_id)
+    (new,) = calls.open(company, company.money, conversation_id=conversation)
+    protocol = calls.get(company.davi, new).protocol
+    assert refused(lambda: calls.get(company.ana, new)).reason == "TICKET_NOT_FOUND"
+    (forward,) = calls.get(company.ana, ticket_id).links
+    assert (forward.ticket_id, forward.protocol) == ("", protocol)
+    (change,) = calls.history(company.ana, ticket_id).interactions[-1].changes
+    assert (change.field, change.after.code, change.after.name) == ("next", "", protocol)
+    (back,) = calls.get(company.davi, new).links
+    assert (back.ticket_id, back.protocol) == ("", calls.get(company.ana, ticket_id).protocol)
 
 
 def test_of_one_conversation_two_openings_in_a_batch_are_a_ticket_and_a_message_on_it(

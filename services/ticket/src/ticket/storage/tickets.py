@@ -201,9 +201,11 @@ def lock_last_closed(connection: Connection, conversation_ids: Collection[UUID])
     return {row.conversation_id: row for row in connection.execute(query)}
 
 
-def lock_expired(connection: Connection, now: datetime, limit: int) -> Sequence[Row[Any]]:
+def lock_expired(
+    connection: Connection, now: datetime, limit: int, without: Collection[UUID] = ()
+) -> Sequence[Row[Any]]:
     """Tickets whose awaiting has run out, longest ago first; those somebody else is at are left to them."""
-    due = (TICKETS.c.status == PENDING) & (TICKETS.c.awaiting_until <= now)
+    due = (TICKETS.c.status == PENDING) & (TICKETS.c.awaiting_until <= now) & TICKETS.c.id.not_in(without)
     query = select(TICKETS).where(due).order_by(TICKETS.c.awaiting_until).limit(limit)
     return connection.execute(query.with_for_update(skip_locked=True)).all()
 
