@@ -144,7 +144,7 @@ function Conversation({ ticket, scroll }: { ticket: Ticket; scroll: RefObject<HT
         <Timeline ticket={ticket} scroll={scroll} />
       </Tabs.Panel>
       <Tabs.Panel value="history" pt={16}>
-        <History ticketId={ticket.id} />
+        <History ticket={ticket} />
       </Tabs.Panel>
     </Tabs>
   );

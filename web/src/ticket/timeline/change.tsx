@@ -1,7 +1,7 @@
 import { IconArrowNarrowRight } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import { Link } from "react-router";
-import type { Actor, Change, TicketPriority, TicketStatus } from "@/api/types";
+import type { Actor, Change, Field, TicketPriority, TicketStatus } from "@/api/types";
 import { PriorityMark, StatusBadge } from "@/ui/badges";
 import { absoluteTime } from "@/ui/format";
 import styles from "./history.module.css";
@@ -19,18 +19,20 @@ export function Who({ actor, brief = false }: { actor: Actor | null; brief?: boo
   );
 }
 
-/** The field's name on screen. Of a service type's field the history knows the value only. */
-export function useFieldName(): (field: string) => string {
+/** The field's name on screen. fields: of the ticket's service type; of another type the history knows the value only. */
+export function useFieldName(fields: Field[] = []): (field: string) => string {
   const { t, i18n } = useTranslation();
   return (field) => {
+    const ofType = fields.find(({ id }) => field === `data:${id}`);
+    if (ofType) return ofType.name;
     const known = field.startsWith("data:") ? "field.data" : `field.${field}`;
     return i18n.exists(known) ? t(known as "field.status") : field;
   };
 }
 
-export function ChangeLine({ change }: { change: Change }) {
+export function ChangeLine({ change, fields }: { change: Change; fields: Field[] }) {
   const { t } = useTranslation();
-  const fieldName = useFieldName();
+  const fieldName = useFieldName(fields);
   return (
     <div className={styles.change}>
       <dt>{fieldName(change.field)}</dt>
@@ -68,7 +70,8 @@ function FieldValue({ field, value }: { field: string; value: { code: string; na
   if (field === "status") return <StatusBadge status={code as TicketStatus} />;
   if (field === "priority") return <PriorityMark priority={code as TicketPriority} />;
   if (field === "awaitingUntil") return <>{absoluteTime(code, i18n.language)}</>;
-  if (field === "next") return <Link to={`/tickets/${code}`}>{name || code}</Link>;
+  // Without an id it is a ticket the reader may not see.
+  if (field === "next" && code) return <Link to={`/tickets/${code}`}>{name || code}</Link>;
   if (code === "true" || code === "false") return <>{t(code === "true" ? "when.yes" : "when.no")}</>;
   return <>{name || code}</>;
 }

@@ -1,7 +1,9 @@
 import { Skeleton } from "@mantine/core";
 import { useTranslation } from "react-i18next";
-import type { Interaction } from "@/api/types";
+import type { Field, Interaction, Ticket } from "@/api/types";
 import { useHistory } from "@/ticket/queries";
+import { fieldsOf } from "@/ticket/verbs/classification";
+import { useTypesOf } from "@/ticket/verbs/use-classification";
 import { absoluteTime, fullTime } from "@/ui/format";
 import { Failed, RetryButton } from "@/ui/states";
 import { ChangeLine, Who } from "./change";
@@ -9,9 +11,11 @@ import { EntryIcon } from "./entry-icon";
 import styles from "./history.module.css";
 
 /** Everything that happened: who, when, what, before and after. Oldest first, as it was lived. */
-export function History({ ticketId }: { ticketId: string }) {
+export function History({ ticket }: { ticket: Ticket }) {
   const { t } = useTranslation();
-  const history = useHistory(ticketId);
+  const history = useHistory(ticket.id);
+  const { types } = useTypesOf(ticket);
+  const fields = fieldsOf(types ?? [], ticket.serviceType?.id ?? "");
   if (history.isPending) return <Skeleton height={140} radius={12} />;
   if (!history.data)
     return <Failed title={t("history.failed")} error={history.error} retry={() => void history.refetch()} />;
@@ -20,15 +24,15 @@ export function History({ ticketId }: { ticketId: string }) {
     <>
       <ol className={styles.list}>
         {history.data.map((entry) => (
-          <Entry key={entry.id} entry={entry} />
+          <Entry key={entry.id} entry={entry} fields={fields} />
         ))}
       </ol>
-      {history.isFetchNextPageError && <RetryButton retry={() => void history.fetchNextPage()} />}
+      {history.isError && <RetryButton retry={() => void history.refetch()} />}
     </>
   );
 }
 
-function Entry({ entry }: { entry: Interaction }) {
+function Entry({ entry, fields }: { entry: Interaction; fields: Field[] }) {
   const { t, i18n } = useTranslation();
   return (
     <li className={styles.entry} data-testid="history-entry" data-kind={entry.kind}>
@@ -49,7 +53,7 @@ function Entry({ entry }: { entry: Interaction }) {
         {entry.changes.length > 0 && (
           <dl className={styles.changes}>
             {entry.changes.map((change) => (
-              <ChangeLine key={change.field} change={change} />
+              <ChangeLine key={change.field} change={change} fields={fields} />
             ))}
           </dl>
         )}
