@@ -87,7 +87,7 @@ function Facts({ ticket }: { ticket: Ticket }) {
       {ticket.links.length > 0 && (
         <Fact name={t("fact.links")}>
           {ticket.links.map((link) => (
-            <LinkedTicket key={link.ticketId} link={link} />
+            <LinkedTicket key={link.protocol} link={link} />
           ))}
         </Fact>
       )}
@@ -190,10 +190,23 @@ function LinkedTicket({ link }: { link: TicketLink }) {
   const { t } = useTranslation();
   const next = link.kind === "NEXT";
   const Icon = next ? IconArrowForwardUp : IconArrowBackUp;
-  return (
-    <Link className={styles.linked} to={`/tickets/${link.ticketId}`} data-testid={`link-${link.kind}`}>
+  const content = (
+    <>
       <Icon size={16} stroke={1.8} aria-hidden />
       {t(next ? "fact.NEXT" : "fact.PREVIOUS", { protocol: link.protocol })}
+    </>
+  );
+  const testId = `link-${link.kind}`;
+  // Without an id it is a ticket the reader may not see.
+  if (!link.ticketId)
+    return (
+      <span className={styles.linked} data-testid={testId}>
+        {content}
+      </span>
+    );
+  return (
+    <Link className={styles.linked} to={`/tickets/${link.ticketId}`} data-testid={testId}>
+      {content}
     </Link>
   );
 }
