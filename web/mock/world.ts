@@ -82,7 +82,13 @@ export class World {
     const before = this.audience(stored);
     const { etag, interactions } = stored.ticket;
     const lastActivityAt = new Date().toISOString();
-    stored.ticket = { ...stored.ticket, ...part, etag: String(Number(etag) + 1), interactions: interactions + 1, lastActivityAt };
+    stored.ticket = {
+      ...stored.ticket,
+      ...part,
+      etag: String(Number(etag) + 1),
+      interactions: interactions + 1,
+      lastActivityAt,
+    };
     if (note) stored.history.push(note);
     this.tell(verb, stored, before);
   }

@@ -41,22 +41,33 @@ export function PushProvider({ children }: { children: ReactNode }) {
   return <ConnectedContext value={connected}>{children}</ConnectedContext>;
 }
 
+type Part = "history" | "messages" | "replyOptions";
+
+/** Messages are large and most acts leave them as they are. Whom an answer goes to follows from the newest. */
+const PARTS: Partial<Record<TicketEvent["verb"], Part[]>> = {
+  opened: ["history", "messages", "replyOptions"],
+  replied: ["history", "messages", "replyOptions"],
+  messageAppended: ["history", "messages", "replyOptions"],
+  deliveryChanged: ["history", "messages"],
+};
+
+/** Where it left my view nothing that is kept of it may be taken for current when it comes back. */
+function partsOf({ verb, visible }: TicketEvent): Part[] {
+  return visible ? (PARTS[verb] ?? ["history"]) : ["history", "messages", "replyOptions"];
+}
+
 /** Turns push messages into refetches, few of them. */
 export function applier(queryClient: QueryClient): (message: PushMessage) => void {
-  const changed = new Set<string>();
-  const addressed = new Set<string>();
+  const changed = new Map<string, Part[]>();
   let standing = false;
 
   const refetchTickets = coalesced(async () => {
-    const ids = [...changed];
-    const answered = [...addressed];
-    changed.clear();
-    addressed.clear();
-    await Promise.all([
-      queryClient.invalidateQueries({ queryKey: ticketKeys.lists }),
-      ...ids.map((id) => queryClient.invalidateQueries({ queryKey: ticketKeys.one(id) })),
-      ...answered.map((id) => queryClient.invalidateQueries({ queryKey: ticketKeys.replyOptions(id) })),
+    const tickets = [...changed].flatMap(([id, parts]) => [
+      queryClient.invalidateQueries({ queryKey: ticketKeys.one(id), exact: true }),
+      ...parts.map((part) => queryClient.invalidateQueries({ queryKey: ticketKeys[part](id) })),
     ]);
+    changed.clear();
+    await Promise.all([queryClient.invalidateQueries({ queryKey: ticketKeys.lists }), ...tickets]);
   }, 250);
   const refetchCounts = coalesced(() => queryClient.invalidateQueries({ queryKey: ticketKeys.counts }), 150);
   const refetchShown = coalesced(async () => {
@@ -69,9 +80,10 @@ export function applier(queryClient: QueryClient): (message: PushMessage) => voi
     switch (message.type) {
       case "ticket":
         if (!message.event.visible) leave(queryClient, message.event);
-        changed.add(message.event.ticketId);
-        // Whom an answer goes to follows from the newest message.
-        if (message.event.verb === "messageAppended") addressed.add(message.event.ticketId);
+        changed.set(message.event.ticketId, [
+          ...(changed.get(message.event.ticketId) ?? []),
+          ...partsOf(message.event),
+        ]);
         refetchTickets();
         break;
       case "counts":

@@ -5,7 +5,7 @@ import { answerOf } from "@/api/problem";
 import type { Interaction, Message, ReplyOptions, ServiceType, Ticket } from "@/api/types";
 import { ticketKeys } from "@/queue/keys";
 
-/** The most a page of messages may hold; history pages hold at least as much. */
+/** The most a page of messages may hold; history pages may hold more. */
 const PAGE_SIZE = 50;
 
 export function useTicket(ticketId: string) {
@@ -59,22 +59,39 @@ export function useMessages(ticketId: string) {
   return useWhole(query);
 }
 
+interface HistoryPage {
+  /** Of this page. */
+  token: string;
+  interactions: Interaction[];
+}
+
+/** History only grows: all pages but the last are full and stay as they are, so what is new is read from the last one on. */
 export function useHistory(ticketId: string) {
-  const query = useInfiniteQuery({
-    queryKey: ticketKeys.history(ticketId),
-    queryFn: ({ pageParam, signal }) =>
-      answerOf<Page & { interactions: Interaction[] }>(
-        api.GET("/api/v1/tickets/{ticketId}/interactions", {
-          params: { path: { ticketId }, query: pageQuery(pageParam) },
-          signal,
-        }),
-      ),
-    initialPageParam: "",
-    getNextPageParam: nextToken,
-    select: (data: InfiniteData<Page & { interactions: Interaction[] }>) =>
-      data.pages.flatMap((page) => page.interactions),
+  const queryKey = ticketKeys.history(ticketId);
+  return useQuery({
+    queryKey,
+    queryFn: async ({ client, signal }) => {
+      const known = client.getQueryData<HistoryPage[]>(queryKey) ?? [];
+      const pages = known.slice(0, -1);
+      let token = known.at(-1)?.token ?? "";
+      do {
+        const page = await historyPage(ticketId, token, signal);
+        pages.push({ token, interactions: page.interactions });
+        token = page.nextPageToken;
+      } while (token);
+      return pages;
+    },
+    select: (pages) => pages.flatMap(({ interactions }) => interactions),
   });
-  return useWhole(query);
+}
+
+function historyPage(ticketId: string, token: string, signal: AbortSignal) {
+  return answerOf<Page & { interactions: Interaction[] }>(
+    api.GET("/api/v1/tickets/{ticketId}/interactions", {
+      params: { path: { ticketId }, query: pageQuery(token) },
+      signal,
+    }),
+  );
 }
 
 export function useReplyOptions(ticketId: string, enabled: boolean) {

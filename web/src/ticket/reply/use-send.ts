@@ -121,6 +121,7 @@ export function useSend(
       return { done: false };
     } finally {
       refetchAround(queryClient, ticket.id);
+      void queryClient.invalidateQueries({ queryKey: ticketKeys.messages(ticket.id) });
     }
   }
 

@@ -108,7 +108,7 @@ function ResendButton({ ticketId, message, mayHaveArrived }: ResendProps) {
       ),
     onSuccess: () => notify("done", t("delivery.resent")),
     onError: complain,
-    onSettled: () => queryClient.invalidateQueries({ queryKey: ticketKeys.one(ticketId) }),
+    onSettled: () => queryClient.invalidateQueries({ queryKey: ticketKeys.messages(ticketId) }),
   });
   const button = (
     <Button

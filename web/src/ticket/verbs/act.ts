@@ -120,7 +120,7 @@ export function takeIn(queryClient: QueryClient, changed: Ticket): void {
 }
 
 export function refetchAround(queryClient: QueryClient, ticketId: string): void {
-  const keys = [ticketKeys.history(ticketId), ticketKeys.messages(ticketId), ticketKeys.lists, ticketKeys.counts];
+  const keys = [ticketKeys.history(ticketId), ticketKeys.lists, ticketKeys.counts];
   for (const queryKey of keys) void queryClient.invalidateQueries({ queryKey });
 }
 
