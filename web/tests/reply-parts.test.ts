@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { makeTicket } from "../mock/data";
 import { bareAddress, distinct, isAddress } from "@/ticket/reply/addresses";
-import { storedDraft } from "@/ticket/reply/draft";
+import { lastSendAs, rememberSendAs, storedDraft } from "@/ticket/reply/draft";
 import { toPlainText } from "@/ticket/reply/to-plain-text";
 import { messagesAfter } from "@/ticket/timeline/items";
 import { piecesOf } from "@/ticket/timeline/quoted";
@@ -85,6 +85,12 @@ test("automatic messages are nobody's word and warn nobody", () => {
   ];
   expect(messagesAfter([first, ...later], first.id).map(({ id }) => id)).toEqual(["b"]);
   expect(messagesAfter([first, ...later], "unknown")).toEqual([]);
+});
+
+test("how one sends is remembered for oneself only", () => {
+  rememberSendAs("ana", { status: "RESOLVED", awaiting: { mode: "RELEASE", until: null } });
+  expect(lastSendAs("ana")).toEqual({ status: "RESOLVED", awaiting: { mode: "RELEASE", until: null } });
+  expect(lastSendAs("bruno").status).toBe("PENDING");
 });
 
 test("a kept draft that cannot be read is no draft, and files the server has forgotten are not offered", () => {

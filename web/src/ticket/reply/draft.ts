@@ -76,8 +76,8 @@ export function uploadedFile(attachment: Attachment): UploadedFile {
   return { id, name: fileName, size: Number(size), type: contentType, at: Date.now() };
 }
 
-const SEND_AS = "guiche.sendAs";
 const STATUSES: SettableStatus[] = ["OPEN", "PENDING", "RESOLVED", "CLOSED"];
+const sendAsKey = (attendantId: string): string => `guiche.sendAs.${attendantId}`;
 
 export interface SendAs {
   status: SettableStatus;
@@ -85,15 +85,27 @@ export interface SendAs {
 }
 
 /** As this attendant sent last; most replies ask something, so pending at first. Closing is chosen anew each time. */
-export function lastSendAs(): SendAs {
-  const stored = localStorage.getItem(SEND_AS) ?? "";
-  const [status, mode] = stored.split(" ");
+export function lastSendAs(attendantId: string): SendAs {
+  const [status, mode] = storedSendAs(attendantId).split(" ");
   return {
     status: STATUSES.find((known) => known === status) ?? "PENDING",
     awaiting: { mode: mode === "RELEASE" ? "RELEASE" : "FOLLOW", until: null },
   };
 }
 
-export function rememberSendAs({ status, awaiting }: SendAs): void {
-  if (status !== "CLOSED") localStorage.setItem(SEND_AS, `${status} ${awaiting.mode}`);
+function storedSendAs(attendantId: string): string {
+  try {
+    return localStorage.getItem(sendAsKey(attendantId)) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+export function rememberSendAs(attendantId: string, { status, awaiting }: SendAs): void {
+  if (status === "CLOSED") return;
+  try {
+    localStorage.setItem(sendAsKey(attendantId), `${status} ${awaiting.mode}`);
+  } catch {
+    // Then it is chosen anew.
+  }
 }

@@ -156,7 +156,7 @@ function Writing({ ticket, attendantId, narrow, setOpened, state, reason, focuse
   const problemText = useProblemText();
   const faultText = useFaultText();
   const { draft, change } = state;
-  const [sendAs, setSendAs] = useState<SendAs>(lastSendAs);
+  const [sendAs, setSendAs] = useState<SendAs>(() => lastSendAs(attendantId));
   const [waiting, setWaiting] = useState("");
   const sending = useSend(ticket, attendantId, state, options, sendAs);
   const { faults } = sending;

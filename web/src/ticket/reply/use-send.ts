@@ -44,7 +44,7 @@ export function useSend(
 ): Sending {
   const queryClient = useQueryClient();
   const complain = useComplain(ticket.id);
-  const sent = useSent(ticket, state, sendAs);
+  const sent = useSent(ticket, attendantId, state, sendAs);
   const underWay = useRef(false);
   const [sending, setSending] = useState(false);
   const [faults, setFaults] = useState<Faults>({});
@@ -158,13 +158,18 @@ export function useSend(
 }
 
 /** After it is sent: the draft goes, a word comes, and from a closed ticket the way leads back to the queue. */
-function useSent(ticket: Ticket, state: DraftState, sendAs: SendAs): (when: "now" | "already") => void {
+function useSent(
+  ticket: Ticket,
+  attendantId: string,
+  state: DraftState,
+  sendAs: SendAs,
+): (when: "now" | "already") => void {
   const { t } = useTranslation();
   const navigate = useNavigate();
   const queryClient = useQueryClient();
   return (when) => {
     state.clear();
-    rememberSendAs(sendAs);
+    rememberSendAs(attendantId, sendAs);
     const closed = sendAs.status === "CLOSED" && when === "now";
     if (when === "already") notify("news", t("reply.sentAlready"));
     else notify("done", t(closed ? "reply.sentClosed" : "reply.sent"));
