@@ -244,6 +244,14 @@ test("who may only read is told why there is nothing to write in", async () => {
   expect(screen.queryByTestId("open-reply")).toBeNull();
 });
 
+test("what was written before the ticket was another's can be read, not changed", async () => {
+  writtenBefore(TICKET, {}, "carla");
+  await openApp({ path: PAGE, seeds: [MINE], username: "carla" });
+  const text = await screen.findByTestId("reply-text");
+  expect(text.textContent).toBe("Segue a segunda via.");
+  expect(text.getAttribute("contenteditable")).toBe("false");
+});
+
 test("when the ticket leaves my sight, what I was writing is still there, and why is told", async () => {
   const free: Seed = { number: 1, minutesAgo: 5, level: "n1", status: "OPEN" };
   const { id } = makeTicket(free).ticket;

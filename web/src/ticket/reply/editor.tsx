@@ -14,6 +14,8 @@ export interface EditorProps {
   describedBy?: string | undefined;
   invalid: boolean;
   focused: boolean;
+  /** To be read and copied, not changed. */
+  readOnly?: boolean;
 }
 
 /** What mail programs can show, and no more. */
@@ -30,7 +32,15 @@ const EXTENSIONS = [
 ];
 
 /** Rich text for a mail. Loaded when somebody answers, since it is the largest part of the application. */
-export default function Editor({ html, onChange, onFiles, describedBy, invalid, focused }: EditorProps) {
+export default function Editor({
+  html,
+  onChange,
+  onFiles,
+  describedBy,
+  invalid,
+  focused,
+  readOnly = false,
+}: EditorProps) {
   const { t } = useTranslation();
   const handlers = useRef({ onChange, onFiles });
   useEffect(() => {
@@ -39,11 +49,13 @@ export default function Editor({ html, onChange, onFiles, describedBy, invalid, 
   const editor = useEditor({
     extensions: [...EXTENSIONS, Placeholder.configure({ placeholder: t("reply.placeholder") })],
     content: html,
+    editable: !readOnly,
     autofocus: focused ? "end" : false,
     editorProps: {
       attributes: {
         role: "textbox",
         "aria-multiline": "true",
+        "aria-readonly": String(readOnly),
         "aria-label": t("reply.body"),
         "aria-invalid": String(invalid),
         ...(describedBy && { "aria-describedby": describedBy }),
@@ -61,7 +73,7 @@ export default function Editor({ html, onChange, onFiles, describedBy, invalid, 
   return (
     <div className={styles.editor} data-invalid={invalid || undefined}>
       <EditorContent editor={editor} className={styles.scroll ?? ""} />
-      <Toolbar editor={editor} />
+      {!readOnly && <Toolbar editor={editor} />}
     </div>
   );
 }

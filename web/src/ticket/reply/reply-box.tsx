@@ -121,7 +121,14 @@ function KeptText({ html, reason, close }: { html: string; reason: string; close
         {reason}
       </p>
       <Suspense fallback={<div className={styles.blank} />}>
-        <Editor html={html} onChange={() => undefined} onFiles={() => undefined} invalid={false} focused={false} />
+        <Editor
+          html={html}
+          onChange={() => undefined}
+          onFiles={() => undefined}
+          invalid={false}
+          focused={false}
+          readOnly
+        />
       </Suspense>
       <p className={styles.note}>{t("reply.kept")}</p>
     </>
