@@ -14,7 +14,7 @@ import { useTranslation } from "react-i18next";
 import { api } from "@/api/client";
 import type { Attachment } from "@/api/types";
 import { fileSize } from "@/ui/format";
-import styles from "./message.module.css";
+import styles from "./attachments.module.css";
 
 const ICONS = {
   image: IconPhoto,
