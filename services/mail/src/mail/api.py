@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from threading import Semaphore
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from guiche.mail.v1 import message_service_pb2, message_service_pb2_grpc
 from mail import signing
 from mail.answers import to_attachment, to_message, to_options, to_uploaded
 from mail.config import MailSettings
+from mail.domain import Upload
 from mail.files import Files
 from mail.handlers import read, replies, uploads
 from mail.handlers.deliveries import resend
@@ -31,6 +33,7 @@ class MessageService(message_service_pb2_grpc.MessageServiceServicer):
         self.database, self.files = database, files
         self.page_secret, self.name_secret = secret_of(keys), signing.secret_of(keys)
         self.reply_max_bytes = settings.reply_max_bytes
+        self.upload_places = Semaphore(uploads.MOST_AT_ONCE)
 
     def ListMessages(
         self, request: message_service_pb2.ListMessagesRequest, context: grpc.ServicerContext
@@ -68,11 +71,18 @@ class MessageService(message_service_pb2_grpc.MessageServiceServicer):
     def UploadAttachment(
         self, requests: Iterator[message_service_pb2.UploadAttachmentRequest], context: grpc.ServicerContext
     ) -> message_service_pb2.UploadAttachmentResponse:
+        with uploads.place(self.upload_places):
+            upload = self.kept(requests)
+        with self.database.transaction() as connection:
+            uploads.keep_row(connection, upload)
+        return message_service_pb2.UploadAttachmentResponse(attachment=to_uploaded(upload))
+
+    def kept(self, requests: Iterator[message_service_pb2.UploadAttachmentRequest]) -> Upload:
         facts = next(requests, message_service_pb2.UploadAttachmentRequest())
         if facts.WhichOneof("part") != "file":
             raise InvalidRequest("The file's facts come first.")
         who = writer(grant(), facts.file.ticket_id)
-        upload = uploads.keep_file(
+        return uploads.keep_file(
             self.files,
             who.scope,
             who.attendant_id,
@@ -81,9 +91,6 @@ class MessageService(message_service_pb2_grpc.MessageServiceServicer):
             chunks_of(requests),
             self.reply_max_bytes,
         )
-        with self.database.transaction() as connection:
-            uploads.keep_row(connection, upload)
-        return message_service_pb2.UploadAttachmentResponse(attachment=to_uploaded(upload))
 
     def PrepareReply(
         self, request: message_service_pb2.PrepareReplyRequest, context: grpc.ServicerContext

@@ -1,6 +1,7 @@
 """Files for replies, taken in piece by piece."""
 
 import tempfile
+from threading import Semaphore
 from uuid import UUID, uuid4
 
 import pytest
@@ -8,7 +9,7 @@ from guiche.mail.v1.message_service_pb2 import UploadAttachmentRequest, Uploaded
 
 from mail.files import Files
 from mail.handlers import uploads
-from mail.handlers.uploads import AttachmentTooLarge, keep_file
+from mail.handlers.uploads import AttachmentTooLarge, Busy, keep_file
 from mail.storage.messages import Scope
 from mail.storage.tables import UPLOADS
 from servicekit.errors import Failure
@@ -82,3 +83,24 @@ def test_an_upload_that_breaks_off_is_forgotten(tmp_path):
     with pytest.raises(ConnectionResetError):
         uploads.keep_file(files, Scope(uuid4(), uuid4(), [], live=True), uuid4(), "a", "", broken(), MEGABYTE)
     assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
+
+
+def test_more_files_than_there_are_places_for_are_refused_and_other_calls_are_answered(ticket, monkeypatch, request):
+    monkeypatch.setattr(uploads, "MOST_AT_ONCE", 0)
+    api = request.getfixturevalue("api")
+    assert refusal(api.upload, ticket, b"x") == "RESOURCE_EXHAUSTED BUSY"
+    assert api.list(ticket).messages
+
+
+def test_a_place_is_free_again_whatever_became_of_its_file():
+    places = Semaphore(1)
+
+    def break_off() -> None:
+        with uploads.place(places):
+            with pytest.raises(Busy):
+                uploads.place(places).__enter__()
+            raise ConnectionResetError
+
+    for _ in range(2):
+        with pytest.raises(ConnectionResetError):
+            break_off()

@@ -1,8 +1,10 @@
 """Files for replies: taken in piece by piece, durable before anybody is told so."""
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
+from threading import Semaphore
 from typing import IO
 from uuid import UUID
 
@@ -18,10 +20,30 @@ from mail.storage.messages import Scope
 from servicekit.errors import Failure
 from servicekit.ids import new_id
 
+# A file comes as slowly as its sender's line, and holds one of the process's sixteen calls meanwhile: the others are
+# for those who read and write.
+MOST_AT_ONCE = 6
+
 
 class AttachmentTooLarge(Failure):
     code = StatusCode.INVALID_ARGUMENT
     reason = "ATTACHMENT_TOO_LARGE"
+
+
+class Busy(Failure):
+    code = StatusCode.RESOURCE_EXHAUSTED
+    reason = "BUSY"
+
+
+@contextmanager
+def place(places: Semaphore) -> Iterator[None]:
+    """For one file; never waits for one."""
+    if not places.acquire(blocking=False):
+        raise Busy("Too many files are being uploaded; try again in a moment.")
+    try:
+        yield
+    finally:
+        places.release()
 
 
 def keep_file(
