@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from guiche.common.v1 import reference_pb2
@@ -13,7 +13,7 @@ from ticket.domain import verbs
 from ticket.domain.facts import DATA, Status
 from ticket.domain.visibility import Viewer
 from ticket.events import awaiting, last_message_id, stamp
-from ticket.handlers.reading import etag_of
+from ticket.handlers.reading import etag_of, sees
 from ticket.storage import directory, service_types, tickets
 
 # Changes whose codes are ids of what others own, and where their names stand.
@@ -24,9 +24,8 @@ NAMED_FIELDS = {
     "serviceType": service_types.SERVICE_TYPES,
 }
 ACTOR_TABLES = {"ATTENDANT": directory.ATTENDANTS, "CUSTOMER": directory.PUBLISHERS}
-
-# By id, as codes are.
-Names = Mapping[str, str]
+# The change that tells of the ticket that continues a closed one.
+NEXT = "next"
 
 
 def reference(id: UUID | None, name: str | None) -> reference_pb2.Reference | None:
@@ -82,14 +81,24 @@ def whole_ticket(connection: Connection, row: Row[Any], who: Viewer) -> ticket_p
     for near in tickets.links(connection, row):
         next_one = near.previous_ticket_id == row.id
         kind = ticket_pb2.TICKET_LINK_KIND_NEXT if next_one else ticket_pb2.TICKET_LINK_KIND_PREVIOUS
-        shown.links.add(kind=kind, ticket_id=str(near.id), protocol=near.protocol)
+        # Whoever may not see a ticket may know its number, but is shown no way to it.
+        ticket_id = str(near.id) if sees(who, near) else ""
+        shown.links.add(kind=kind, ticket_id=ticket_id, protocol=near.protocol)
     return shown
 
 
-def names_in(connection: Connection, rows: Sequence[Row[Any]]) -> Names:
-    """The names of everything a part of a history mentions, one query per kind of thing."""
+class Shown(NamedTuple):
+    """What a part of a history mentions. hidden: ids of tickets that the reader may not see."""
+
+    names: Mapping[str, str]
+    hidden: frozenset[str]
+
+
+def shown_in(connection: Connection, rows: Sequence[Row[Any]], who: Viewer) -> Shown:
+    """One query per kind of thing."""
     wanted: dict[Any, set[UUID]] = {}
     values: set[str] = set()
+    next_ids: set[UUID] = set()
     for row in rows:
         if row.actor_id and row.actor_kind in ACTOR_TABLES:
             wanted.setdefault(ACTOR_TABLES[row.actor_kind], set()).add(row.actor_id)
@@ -100,19 +109,23 @@ def names_in(connection: Connection, rows: Sequence[Row[Any]]) -> Names:
                 wanted.setdefault(table, set()).update(map(UUID, codes))
             elif change["field"].startswith(DATA):
                 values.update(codes)
+            elif change["field"] == NEXT:
+                next_ids.update(map(UUID, codes))
     found = {value_id: row.shown for value_id, row in service_types.values(connection, values).items()}
     for table, ids in wanted.items():
         found.update({str(id_): name for id_, name in directory.names(connection, table, ids).items()})
-    return found
+    following = tickets.by_id(connection, next_ids)
+    found.update({str(row.id): row.protocol for row in following})
+    return Shown(found, frozenset(str(row.id) for row in following if not sees(who, row)))
 
 
-def interaction(row: Row[Any], shown: Names) -> ticket_pb2.Interaction:
+def interaction(row: Row[Any], shown: Shown) -> ticket_pb2.Interaction:
     return ticket_pb2.Interaction(
         id=str(row.id),
         kind=ticket_pb2.InteractionKind.Value(f"INTERACTION_KIND_{row.kind}"),
         counted=row.counted,
         at=stamp(row.at),
-        actor=actor(row.actor_kind, row.actor_id, shown.get(str(row.actor_id))),
+        actor=actor(row.actor_kind, row.actor_id, shown.names.get(str(row.actor_id))),
         changes=[
             ticket_pb2.Change(
                 field=change["field"],
@@ -125,11 +138,12 @@ def interaction(row: Row[Any], shown: Names) -> ticket_pb2.Interaction:
     )
 
 
-def value(field: str, code: str, shown: Names) -> ticket_pb2.Value | None:
+def value(field: str, code: str, shown: Shown) -> ticket_pb2.Value | None:
     if not code:
         return None
-    named = field in NAMED_FIELDS or field.startswith(DATA)
-    return ticket_pb2.Value(code=code, name=shown.get(code, "") if named else "")
+    named = field in NAMED_FIELDS or field.startswith(DATA) or field == NEXT
+    name = shown.names.get(code, "") if named else ""
+    return ticket_pb2.Value(code="" if code in shown.hidden else code, name=name)
 
 
 def counts(

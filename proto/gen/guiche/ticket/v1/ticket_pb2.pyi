@@ -358,6 +358,7 @@ class TicketLink(_message.Message):
     PROTOCOL_FIELD_NUMBER: _builtins.int
     kind: Global___TicketLinkKind.ValueType
     ticket_id: _builtins.str
+    """Empty where the asking attendant may not see that ticket: then its protocol is all there is."""
     protocol: _builtins.str
     def __init__(
         self,
@@ -516,9 +517,13 @@ class Value(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """The enum value without prefix (status, priority), the id, the time, "true" or "false"."""
+    """The enum value without prefix (status, priority), the id, the time, "true" or "false". Empty for a ticket that the
+    asking attendant may not see.
+    """
     name: _builtins.str
-    """The name to show where the code is an id, the value where it is one of a service type's field; else empty."""
+    """The name to show where the code is an id (of a ticket: its protocol), the value where it is one of a service type's
+    field; else empty.
+    """
     def __init__(
         self,
         *,

@@ -99,7 +99,7 @@ class TicketApi(ticket_service_pb2_grpc.TicketServiceServicer):
             scope = f"interactions|{who.attendant_id}|{ticket_id}"
             after = read_token(self.secret, scope, request.page_token)[0] if request.page_token else 0
             rows = tickets.history(connection, ticket_id, after, size + 1)
-            shown = answers.names_in(connection, rows)
+            shown = answers.shown_in(connection, rows, who)
         return ticket_service_pb2.ListInteractionsResponse(
             interactions=[answers.interaction(row, shown) for row in rows[:size]],
             next_page_token=make_token(self.secret, scope, [rows[size - 1].version]) if len(rows) > size else "",

@@ -265,10 +265,13 @@ def was_answered(connection: Connection, ticket_id: UUID) -> bool:
 
 
 def links(connection: Connection, row: Row[Any]) -> list[Row[Any]]:
-    """(id, protocol, previous_ticket_id) of the tickets before and after one in its conversation."""
+    """The tickets before and after one in its conversation."""
     near = (TICKETS.c.previous_ticket_id == row.id) | (TICKETS.c.id == row.previous_ticket_id)
-    columns = (TICKETS.c.id, TICKETS.c.protocol, TICKETS.c.previous_ticket_id)
-    return list(connection.execute(select(*columns).where(near)))
+    return list(connection.execute(select(TICKETS).where(near)))
+
+
+def by_id(connection: Connection, ids: Collection[UUID]) -> list[Row[Any]]:
+    return list(connection.execute(select(TICKETS).where(TICKETS.c.id.in_(ids)))) if ids else []
 
 
 def add_reply(connection: Connection, reply: Mapping[str, Any]) -> bool:
