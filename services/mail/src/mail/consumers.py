@@ -24,6 +24,7 @@ def consumes(secret: bytes, acknowledgements_an_hour: int) -> Mapping[type[Messa
         ticket_events_pb2.TicketOpened: partial(ticket_opened, secret, acknowledgements_an_hour),
         ticket_events_pb2.TicketReplyReleased: reply_released,
         ticket_events_pb2.TicketMessageAppended: message_appended,
+        ticket_events_pb2.TicketRestated: ticket_restated,
         directory_events_pb2.OrganizationChanged: organization_changed,
         directory_events_pb2.DepartmentChanged: department_changed,
         directory_events_pb2.LevelChanged: level_changed,
@@ -34,9 +35,8 @@ def consumes(secret: bytes, acknowledgements_an_hour: int) -> Mapping[type[Messa
 def ticket_opened(secret: bytes, acknowledgements_an_hour: int, connection: Connection, event: Message) -> None:
     said = cast(ticket_events_pb2.TicketOpened, event)
     ticket = ticket_of(said.ticket, said.message_id)
-    directory.keep_ticket(connection, ticket)
+    keep_opened(connection, ticket)
     if ticket.opening_message_id is not None:
-        directory.give_message(connection, ticket.opening_message_id, ticket)
         acknowledge(connection, ticket, UUID(said.ticket.department_id), secret, acknowledgements_an_hour)
 
 
@@ -52,6 +52,18 @@ def message_appended(connection: Connection, event: Message) -> None:
     ticket = ticket_of(said.ticket)
     directory.keep_ticket(connection, ticket)
     directory.give_message(connection, UUID(said.message_id), ticket)
+
+
+def ticket_restated(connection: Connection, event: Message) -> None:
+    """Of a ticket that was opened long ago perhaps, so nothing of it is acknowledged any more."""
+    said = cast(ticket_events_pb2.TicketRestated, event)
+    keep_opened(connection, ticket_of(said.ticket, said.message_id))
+
+
+def keep_opened(connection: Connection, ticket: Ticket) -> None:
+    directory.keep_ticket(connection, ticket)
+    if ticket.opening_message_id is not None:
+        directory.give_message(connection, ticket.opening_message_id, ticket)
 
 
 def ticket_of(state: ticket_events_pb2.TicketState, opening_message_id: str = "") -> Ticket:

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 from guiche.routing.v1.directory_events_pb2 import DepartmentChanged
+from guiche.ticket.v1.ticket_events_pb2 import TicketRestated
 from mail_support import add_account
 from outgoing_support import PROTOCOL, Opened, ticket_of, told
 from sqlalchemy import select
@@ -12,7 +13,7 @@ from sqlalchemy import select
 from mail import signing
 from mail.domain import base_address
 from mail.handlers import acknowledge
-from mail.storage.tables import DELIVERIES, HEADER_IDS, MESSAGES, PARTICIPANTS
+from mail.storage.tables import DELIVERIES, HEADER_IDS, MESSAGES, PARTICIPANTS, TICKETS
 
 
 @pytest.fixture
@@ -55,6 +56,16 @@ def test_every_header_of_an_acknowledgement_is_such_that_people_read_it_and_mach
         assert "Recebemos a sua mensagem e já abrimos" in part.get_content()
     assert signing.message_of(secret, signing.token_in_address(mail["Reply-To"])) == row.id
     assert signing.message_of(secret, signing.token_in_header_id(mail["Message-ID"].strip("<>"))) == row.id
+
+
+def test_a_ticket_told_anew_is_known_with_its_message_and_not_acknowledged(
+    arrived, account, tell, rows, queued, database
+):
+    ticket = ticket_of(arrived(), account)
+    tell(TicketRestated(ticket=ticket.state(), message_id=str(ticket.message_id)))
+    assert [(row.id, row.opening_message_id) for row in rows(TICKETS)] == [(ticket.id, ticket.message_id)]
+    assert [row.ticket_id for row in rows(MESSAGES)] == [ticket.id]
+    assert (queued(), told(database)) == (0, [])
 
 
 def test_it_stands_in_the_conversation_and_is_told_of_from_queued_to_sent(

@@ -16,6 +16,7 @@ CONSUMERS: dict[str, tuple[str, ...]] = {
         "guiche.ticket.v1.TicketOpened",
         "guiche.ticket.v1.TicketReplyReleased",
         "guiche.ticket.v1.TicketMessageAppended",
+        "guiche.ticket.v1.TicketRestated",
         "guiche.routing.v1.OrganizationChanged",
         "guiche.routing.v1.DepartmentChanged",
         "guiche.routing.v1.LevelChanged",
