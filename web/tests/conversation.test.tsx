@@ -2,7 +2,6 @@ import { screen, waitFor, within } from "@testing-library/react";
 import { expect, test } from "vitest";
 import type { Ticket } from "@/api/types";
 import { makeTicket, type Seed } from "../mock/data";
-import { entry } from "../mock/conversation";
 import { FIELDS, SERVICE_TYPES } from "../mock/service-types";
 import { problem } from "../mock/world";
 import { openApp } from "./app";
@@ -321,14 +320,14 @@ test("a verb that came too late is told in words, and the page shows how things 
 });
 
 test("an answer that is older than what is known changes nothing", async () => {
-  let old: Ticket | undefined;
+  const old: { ticket?: Ticket } = {};
   const { user, world } = await openApp({
     path: pageOf(MINE),
     seeds: [MINE],
-    intercept: (request) => (request.url.endsWith(":setPriority") ? Response.json(old) : undefined),
+    intercept: (request) => (request.url.endsWith(":setPriority") ? Response.json(old.ticket) : undefined),
   });
   await screen.findByTestId("ticket-status");
-  old = { ...world.shown("ana", world.one(idOf(MINE))), subject: "O assunto de antes" };
+  old.ticket = { ...world.shown("ana", world.one(idOf(MINE))), subject: "O assunto de antes" };
   world.change(world.one(idOf(MINE)), "statusSet", { status: "RESOLVED" });
   await waitFor(() => expect(screen.getByTestId("ticket-status").textContent).toBe("Resolvido"));
   const seen: string[] = [];
@@ -352,72 +351,6 @@ test("a customer's new message appears on the open page", async () => {
   world.receive(idOf(MINE), "Alguma novidade?");
   expect(await screen.findByText("Alguma novidade?")).toBeTruthy();
   expect(await screen.findByText("Nova mensagem")).toBeTruthy();
-});
-
-test("an act leaves the messages alone, and what has come reads them again", async () => {
-  const { user, world } = await openApp({ path: pageOf(MINE), seeds: [MINE] });
-  await screen.findByTestId("message");
-  const read = () => world.requests.filter((request) => request.endsWith("/messages")).length;
-  const before = read();
-  const [priority] = screen.getAllByTestId("priority-menu");
-  if (priority) await user.click(priority);
-  await user.click(await screen.findByTestId("set-priority-LOW"));
-  await waitFor(() => expect(screen.getAllByTestId("timeline-entry").at(-1)?.dataset.kind).toBe("PRIORITY_SET"));
-  world.startAs("ana", idOf(MINE));
-  await waitFor(() => expect(screen.getAllByTestId("timeline-entry").at(-1)?.dataset.kind).toBe("STARTED"));
-  expect(read()).toBe(before);
-  world.receive(idOf(MINE), "Mais uma.");
-  expect(await screen.findByText("Mais uma.")).toBeTruthy();
-});
-
-test("of a long history only what is new is read again", async () => {
-  const tokens: string[] = [];
-  const { world } = await openApp({
-    path: pageOf(MINE),
-    seeds: [MINE],
-    intercept: (request) => {
-      const { pathname, searchParams } = new URL(request.url);
-      if (!pathname.endsWith("/interactions")) return undefined;
-      const token = searchParams.get("pageToken") ?? "";
-      tokens.push(token);
-      const { history } = world.one(idOf(MINE));
-      const interactions = token ? history.slice(1) : history.slice(0, 1);
-      return Response.json({ interactions, nextPageToken: token ? "" : "second" });
-    },
-  });
-  await waitFor(() => expect(screen.getAllByTestId("timeline-entry")).toHaveLength(2));
-  tokens.length = 0;
-  world.change(
-    world.one(idOf(MINE)),
-    "released",
-    { released: true },
-    {
-      ...entry("RELEASED", new Date().toISOString(), null),
-    },
-  );
-  await waitFor(() => expect(screen.getAllByTestId("timeline-entry")).toHaveLength(3));
-  expect(new Set(tokens)).toEqual(new Set(["second"]));
-});
-
-test("a field of the service type is named in the history", async () => {
-  const { user, world } = await openApp({ path: pageOf(MINE), seeds: [MINE] });
-  await screen.findByTestId("history-tab");
-  const [type] = SERVICE_TYPES;
-  const change = { field: `data:${FIELDS.order}`, before: null, after: { code: "884213", name: "884213" } };
-  const note = entry("SERVICE_TYPE_SET", new Date().toISOString(), null, [change]);
-  const serviceType = { id: type?.id ?? "", name: type?.name ?? "" };
-  world.change(world.one(idOf(MINE)), "serviceTypeSet", { serviceType, serviceTypeData: [] }, note);
-  await user.click(screen.getByTestId("history-tab"));
-  expect(await screen.findByText("Número do pedido")).toBeTruthy();
-});
-
-test("a linked ticket that the reader may not see is told by its protocol, without a link", async () => {
-  const { world } = await openApp({ path: pageOf(MINE), seeds: [MINE] });
-  await screen.findByTestId("ticket-status");
-  const links = [{ kind: "NEXT" as const, ticketId: "", protocol: "20261102093312045" }];
-  world.change(world.one(idOf(MINE)), "continued" as "reopened", { links });
-  const link = await screen.findByTestId("link-NEXT");
-  expect([link.tagName, link.textContent?.includes("20261102093312045")]).toEqual(["SPAN", true]);
 });
 
 test("rows of the queue tell new messages, releases and the end of a wait", async () => {

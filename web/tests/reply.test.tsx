@@ -115,7 +115,7 @@ test("a customer's new message brings the recipients up to date", async () => {
   const [first] = world.one(TICKET).messages;
   if (first?.sender) first.sender = { name: "", email: "outro.endereco@exemplo.com.br" };
   world.receive(TICKET, "Agora escrevo daqui.");
-  expect(await screen.findByText("outro.endereco@exemplo.com.br")).toBeTruthy();
+  expect(await within(screen.getByTestId("reply-box")).findByText("outro.endereco@exemplo.com.br")).toBeTruthy();
 });
 
 test("what the writer says to have read is no reason to be warned", async () => {
