@@ -634,7 +634,7 @@ export interface components {
         };
         /** @description One thing that is asked for. */
         Field: {
-            /** @description Given by the server where empty; keep it, so that data given before stays with the field. */
+            /** @description Given by the server where empty; keep it, so that data given before stays with the field. Its kind cannot change. */
             id: string;
             name: string;
             kind: components["schemas"]["FieldKind"];
@@ -660,7 +660,7 @@ export interface components {
         FieldInput: {
             /**
              * Format: uuid
-             * @description Given by the server where empty; keep it, so that data given before stays with the field.
+             * @description Given by the server where empty; keep it, so that data given before stays with the field. Its kind cannot change.
              */
             id?: string;
             name: string;
@@ -1076,6 +1076,7 @@ export interface components {
         };
         TicketLink: {
             kind: components["schemas"]["TicketLinkKind"];
+            /** @description Empty where the asking attendant may not see that ticket: then its protocol is all there is. */
             ticketId: string;
             protocol: string;
         };
@@ -1110,9 +1111,15 @@ export interface components {
             active?: boolean;
         };
         Value: {
-            /** @description The enum value without prefix (status, priority), the id, the time, "true" or "false". */
+            /**
+             * @description The enum value without prefix (status, priority), the id, the time, "true" or "false". Empty for a ticket that the
+             *     asking attendant may not see.
+             */
             code: string;
-            /** @description The name to show where the code is an id, the value where it is one of a service type's field; else empty. */
+            /**
+             * @description The name to show where the code is an id (of a ticket: its protocol), the value where it is one of a service type's
+             *     field; else empty.
+             */
             name: string;
         };
     };
