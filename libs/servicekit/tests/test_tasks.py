@@ -14,7 +14,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from servicekit import tasks
-from servicekit.tasks import add_task, hint, make_celery
+from servicekit.tasks import hint, make_celery
 from servicekit.testing import eventually
 
 WITHIN_ONE_PROCESS = """
@@ -112,13 +112,3 @@ def worker(amqp_url: str, folder: Path) -> Iterator[None]:
     finally:
         process.kill()
         process.wait()
-
-
-def test_two_apps_of_a_process_keep_their_tasks_apart() -> None:
-    done: list[str] = []
-    apps = [make_celery(name, "", "sample.apart") for name in ("one", "other")]
-    for app in apps:
-        add_task(app, "sample.apart", lambda name=app.main: done.append(name))
-    for app in apps:
-        app.tasks["sample.apart"].apply()
-    assert done == ["one", "other"]

@@ -62,8 +62,7 @@ def make_celery(name: str, broker_url: str, queue: str, queue_arguments: Mapping
 def add_task(app: Celery, name: str, work: Callable[[], None]) -> None:
     """work: called for each hint, within a span that continues the trace of whoever hinted."""
 
-    # Not shared: every app of this process would get it, whoever's work it is.
-    @app.task(name=name, bind=True, shared=False)
+    @app.task(name=name, bind=True)
     def run(task: Task[Any, Any]) -> None:
         traceparent = (task.request.headers or {}).get("traceparent", "")
         with span(name, traceparent, SpanKind.CONSUMER):
