@@ -14,25 +14,19 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from servicekit import tasks
-from servicekit.tasks import hint, make_celery
+from servicekit.tasks import add_task, celery_worker, hint, make_celery
 from servicekit.testing import eventually
 
-WITHIN_ONE_PROCESS = """
-import os, threading
-from servicekit.tasks import add_task, celery_worker, hint, make_celery
 
-worked = threading.Event()
-app = make_celery("sample", "", "sample.memory")
-add_task(app, "sample.memory", worked.set)
-threading.Thread(target=celery_worker(app, 1), args=(threading.Event(),), daemon=True).start()
-hint(app, "sample.memory")
-os._exit(0 if worked.wait(20) else 1)
-"""
-
-
-def test_a_hint_within_one_process_is_executed_soon() -> None:
-    # A process of its own, since a process has but one worker in its life, and other tests have theirs.
-    assert subprocess.run([sys.executable, "-c", WITHIN_ONE_PROCESS], check=False, timeout=60).returncode == 0
+def test_each_worker_within_one_process_has_the_tasks_of_its_own_app() -> None:
+    # One after the other, and for two queues at once: one task of each name must not stand for all of the process.
+    for _ in range(2):
+        works = {queue: threading.Event() for queue in ("sample.one", "sample.other")}
+        apps = {queue: make_celery("sample", "", queue) for queue in works}
+        with running(apps, works):
+            for queue, worked in works.items():
+                hint(apps[queue], queue)
+                assert worked.wait(20), queue
 
 
 def test_a_hint_whose_worker_is_killed_is_executed_by_the_next_one(amqp_url: str, tmp_path: Path) -> None:
@@ -70,6 +64,21 @@ def test_a_hint_gives_up_on_a_broker_that_no_longer_answers(amqp_url: str, monke
         app.close()
     assert outcomes[0] == "sent"
     assert isinstance(outcomes[1], OperationalError)
+
+
+@contextmanager
+def running(apps: dict[str, Celery], works: dict[str, threading.Event]) -> Iterator[None]:
+    """A worker for each app, within this process."""
+    stop, workers = threading.Event(), []
+    for queue, app in apps.items():
+        add_task(app, queue, works[queue].set)
+        workers.append(threading.Thread(target=celery_worker(app, 1), args=(stop,)))
+        workers[-1].start()
+    yield
+    stop.set()
+    for thread in workers:
+        thread.join(20)
+        assert not thread.is_alive()
 
 
 @contextmanager

@@ -10,11 +10,11 @@ from mail.storage.tables import MESSAGES
 from servicekit.testing import eventually
 
 
-def test_hints_reach_the_workers_within_the_process_and_all_ends_when_told(settings, account, rows, free_port):
-    service = build(settings(smtp_port=free_port))
+def test_hints_reach_the_workers_within_the_process_and_all_ends_when_told(settings, account, rows, free_port, tmp_path):
+    service = build(settings(smtp_port=free_port, mail_outbox=tmp_path / "outbox"))
     stop = threading.Event()
     # A hint that comes before the worker has its queue is lost; the scheduler makes up for it, as everywhere.
-    loops = [loop for name in ("receiver", "ingest", "scheduler") for loop in service.loops[name]]
+    loops = [loop for name in ("receiver", "ingest", "send", "scheduler") for loop in service.loops[name]]
     threads = [threading.Thread(target=loop, args=(stop,)) for loop in loops]
     for thread in threads:
         thread.start()

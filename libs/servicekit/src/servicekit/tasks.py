@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import Celery, Task
+from celery.concurrency.thread import TaskPool
 from celery.worker import state
 from kombu import Exchange, Queue
 from opentelemetry.trace import SpanKind
@@ -62,7 +63,8 @@ def make_celery(name: str, broker_url: str, queue: str, queue_arguments: Mapping
 def add_task(app: Celery, name: str, work: Callable[[], None]) -> None:
     """work: called for each hint, within a span that continues the trace of whoever hinted."""
 
-    @app.task(name=name, bind=True)
+    # shared, Celery's default, would add the task to all other apps of the process as well.
+    @app.task(name=name, bind=True, shared=False)
     def run(task: Task[Any, Any]) -> None:
         traceparent = (task.request.headers or {}).get("traceparent", "")
         with span(name, traceparent, SpanKind.CONSUMER):
@@ -74,8 +76,17 @@ def hint(app: Celery, name: str) -> None:
     app.send_task(name, retry=False, confirm_timeout=CONFIRM_SECONDS, headers={"traceparent": current_traceparent()})
 
 
+class Threads(TaskPool):
+    """Threads that look for the task in their worker's app; Celery's own look in the first app of the process."""
+
+    def on_apply(
+        self, target: Callable[..., Any], args: Any = None, kwargs: dict[str, Any] | None = None, **options: Any
+    ) -> Any:
+        return super().on_apply(target, args, {**(kwargs or {}), "app": self.app}, **options)
+
+
 def celery_worker(app: Celery, threads: int) -> Loop:
-    """The loop of a worker; at most one per process, since Celery is told to stop by a variable of its module.
+    """The loop of a worker. All workers of a process stop together: a variable of Celery's module tells them to.
 
     Threads: what is heavy is done by children of the work itself, which worker processes could not share.
     """
@@ -83,7 +94,7 @@ def celery_worker(app: Celery, threads: int) -> Loop:
     def run(stop: threading.Event) -> None:
         # Workers have nothing to tell each other; they would spend a second at the start on waiting for answers.
         worker = app.WorkController(
-            pool="threads", concurrency=threads, without_heartbeat=True, without_gossip=True, without_mingle=True
+            pool=Threads, concurrency=threads, without_heartbeat=True, without_gossip=True, without_mingle=True
         )
         state.should_stop = None
         threading.Thread(target=stop_celery, args=(stop,), name="stop-celery", daemon=True).start()
