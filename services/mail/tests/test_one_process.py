@@ -10,7 +10,9 @@ from mail.storage.tables import MESSAGES
 from servicekit.testing import eventually
 
 
-def test_hints_reach_the_workers_within_the_process_and_all_ends_when_told(settings, account, rows, free_port, tmp_path):
+def test_hints_reach_the_workers_within_the_process_and_all_ends_when_told(
+    settings, account, rows, free_port, tmp_path
+):
     service = build(settings(smtp_port=free_port, mail_outbox=tmp_path / "outbox"))
     stop = threading.Event()
     # A hint that comes before the worker has its queue is lost; the scheduler makes up for it, as everywhere.

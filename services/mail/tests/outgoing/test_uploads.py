@@ -1,6 +1,8 @@
 """Files for replies, taken in piece by piece."""
 
 import tempfile
+import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from threading import Semaphore
 from uuid import UUID, uuid4
 
@@ -85,11 +87,23 @@ def test_an_upload_that_breaks_off_is_forgotten(tmp_path):
     assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
 
 
-def test_more_files_than_there_are_places_for_are_refused_and_other_calls_are_answered(ticket, monkeypatch, request):
-    monkeypatch.setattr(uploads, "MOST_AT_ONCE", 0)
-    api = request.getfixturevalue("api")
-    assert refusal(api.upload, ticket, b"x") == "RESOURCE_EXHAUSTED BUSY"
-    assert api.list(ticket).messages
+def test_more_slow_files_than_there_are_places_for_are_refused_and_other_calls_are_answered(ticket, api):
+    line = threading.Event()
+
+    def slow():
+        yield facts(ticket)
+        line.wait(60)
+        yield UploadAttachmentRequest(chunk=b"x")
+
+    with ThreadPoolExecutor(uploads.MOST_AT_ONCE + 1) as clients:
+        sent = [clients.submit(api.send_parts, ticket, slow()) for _ in range(uploads.MOST_AT_ONCE + 1)]
+        [refused], stored = wait(sent, 30, FIRST_COMPLETED)
+        assert refusal(refused.result) == "RESOURCE_EXHAUSTED BUSY"
+        assert refusal(api.upload, ticket, b"x") == "RESOURCE_EXHAUSTED BUSY"
+        assert api.list(ticket).messages
+        line.set()
+        assert [one.result(30).size for one in stored] == [1] * uploads.MOST_AT_ONCE
+    assert api.upload(ticket, b"x").size == 1
 
 
 def test_a_place_is_free_again_whatever_became_of_its_file():
