@@ -1,13 +1,35 @@
-"""What random lives of tickets are judged by."""
+"""What random lives of tickets are made of, and what they are judged by."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from hypothesis import strategies as st
 from sqlalchemy import Row
-from ticket_support import Company
+from ticket_support import NOW, Company
 
 from ticket.domain.facts import DATA, SHOWN, Facts, Priority, Status
+from ticket.domain.verbs import Wait
+
+PEOPLE = ("ana", "bruno", "davi", "fabio", "gil", "hugo", "carla", "elisa", "vera", "stranger")
+# Who gets most of the work, so that lives are eventful.
+BUSY = ("ana", "fabio", "gil", "carla")
+REFUSALS = {
+    "TRANSITION_NOT_ALLOWED",
+    "TICKET_NOT_FOUND",
+    "TICKET_ALREADY_STARTED",
+    "SERVICE_TYPE_DATA_MISSING",
+    "SEEN_UP_TO_STALE",
+    "MESSAGE_ALREADY_RELEASED",
+    "INVALID_REQUEST",
+    "AWAIT_UNTIL_INVALID",
+}
+SENT_AS = (Status.OPEN, Status.PENDING, Status.RESOLVED, Status.CLOSED)
+some = st.integers(0, 10_000)
+waits = st.none() | st.builds(Wait, st.booleans(), st.none() | st.just(NOW + timedelta(hours=1)))
+Deed = tuple[str, int, Status, Wait | None, str]
+FILLS = st.sampled_from(["", "true", "false", "wrong", "nothing"])
+DEEDS: st.SearchStrategy[Deed] = st.tuples(st.sampled_from(BUSY), some, st.sampled_from(SENT_AS), waits, FILLS)
 
 
 def fold(entries: list[Row[Any]]) -> Facts:

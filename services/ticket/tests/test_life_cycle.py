@@ -15,7 +15,7 @@ from guiche.ticket.v1 import ticket_events_pb2
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from life_support import fold, may_see
+from life_support import BUSY, DEEDS, FILLS, PEOPLE, REFUSALS, SENT_AS, Deed, fold, may_see, some, waits
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import IntegrityError
 from ticket_support import NOW, found_company
@@ -36,25 +36,6 @@ from ticket.handlers.reading import read_ticket, viewer
 from ticket.storage import queue, tickets
 
 EXAMPLES = int(os.environ.get("GUICHE_EXAMPLES", "25"))
-PEOPLE = ("ana", "bruno", "davi", "fabio", "gil", "hugo", "carla", "elisa", "vera", "stranger")
-# Who gets most of the work, so that lives are eventful.
-BUSY = ("ana", "fabio", "gil", "carla")
-REFUSALS = {
-    "TRANSITION_NOT_ALLOWED",
-    "TICKET_NOT_FOUND",
-    "TICKET_ALREADY_STARTED",
-    "SERVICE_TYPE_DATA_MISSING",
-    "SEEN_UP_TO_STALE",
-    "MESSAGE_ALREADY_RELEASED",
-    "INVALID_REQUEST",
-    "AWAIT_UNTIL_INVALID",
-}
-SENT_AS = (Status.OPEN, Status.PENDING, Status.RESOLVED, Status.CLOSED)
-some = st.integers(0, 10_000)
-waits = st.none() | st.builds(Wait, st.booleans(), st.none() | st.just(NOW + timedelta(hours=1)))
-Deed = tuple[str, int, Status, Wait | None, str]
-FILLS = st.sampled_from(["", "true", "false", "wrong", "nothing"])
-DEEDS: st.SearchStrategy[Deed] = st.tuples(st.sampled_from(BUSY), some, st.sampled_from(SENT_AS), waits, FILLS)
 
 
 class Lives(RuleBasedStateMachine):

@@ -47,13 +47,6 @@ Outcome = Routed | Exception
 Places = Mapping[tuple[UUID, UUID], Place]
 
 
-class NotTried(Failure):
-    """Costs no attempt."""
-
-    code = StatusCode.UNAVAILABLE
-    reason = "NOT_TRIED"
-
-
 def router(database: Database, neighbours: Neighbours, lease: timedelta = LEASE) -> Loop:
     """The loop that routes occurrences. Any number may run at once."""
 
@@ -125,7 +118,7 @@ def route_one_by_one(neighbours: Neighbours, batch: Sequence[Claimed], places: P
         outcomes.append(outcome)
         if isinstance(outcome, Exception) and code_of(outcome) is StatusCode.UNAVAILABLE:
             break
-    return outcomes + [NotTried("The batch was given up before this one's turn.")] * (len(batch) - len(outcomes))
+    return outcomes + [claims.NotTried("The batch was given up before this one's turn.")] * (len(batch) - len(outcomes))
 
 
 def route(neighbours: Neighbours, batch: Sequence[Claimed], places: Places) -> list[Routed]:

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from grpc import StatusCode
 from sqlalchemy import ColumnElement, Connection, Row, Table, Update, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -22,6 +23,13 @@ AWAY_SECONDS = 5.0
 # Work that takes longer has hung, and is for another process to try; where nothing else is said.
 LONGEST_WORK = timedelta(minutes=5)
 NEVER_ENDED = "the last attempt began and did not end: the process died or lost its database"
+
+
+class NotTried(Failure):
+    """Costs no attempt: what is away for an hour must not use up the attempts of an hour's work."""
+
+    code = StatusCode.UNAVAILABLE
+    reason = "NOT_TRIED"
 
 
 def claim(

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, Self
 
-from grpc import StatusCode
 from obstore.exceptions import BaseError as ObjectStoreError
 from psycopg.errors import QueryCanceled
 from sqlalchemy import Connection, Row
@@ -32,7 +31,6 @@ from mail.storage.tables import RAW_MAILS
 from mail.work_folder import WorkFolder
 from servicekit import crash
 from servicekit.database import Database
-from servicekit.errors import Failure
 from servicekit.events import claims
 from servicekit.events.inbox import describe
 from servicekit.events.outbox import publish
@@ -48,13 +46,6 @@ FULL_LIMITS = Limits()
 NO_FAULT_OF_THE_MAIL = (OSError, ObjectStoreError, RuntimeError)
 
 LOG = log("mail")
-
-
-class NotTried(Failure):
-    """Costs no attempt: what is away for an hour must not send an hour's mails into quarantine."""
-
-    code = StatusCode.UNAVAILABLE
-    reason = "NOT_TRIED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +159,7 @@ def ready(ingest: Ingest, raw: Row[Any], parsers: ParserPool) -> Readied | Refus
         except FileNotFoundError as error:
             return Refused(raw, error)
         except NO_FAULT_OF_THE_MAIL as error:
-            return Refused(raw, NotTried(describe(error)))
+            return Refused(raw, claims.NotTried(describe(error)))
         except Exception as error:
             return Refused(raw, error)
 
