@@ -80,9 +80,15 @@ class Threads(TaskPool):
     """Threads that look for the task in their worker's app; Celery's own look in the first app of the process."""
 
     def on_apply(
-        self, target: Callable[..., Any], args: Any = None, kwargs: dict[str, Any] | None = None, **options: Any
+        self,
+        target: Any,
+        args: tuple[Any, ...] | None = None,
+        kwargs: dict[str, Any] | None = None,
+        callback: Any = None,
+        accept_callback: Any = None,
+        **options: Any,
     ) -> Any:
-        return super().on_apply(target, args, {**(kwargs or {}), "app": self.app}, **options)
+        return super().on_apply(target, args, {**(kwargs or {}), "app": self.app}, callback, accept_callback, **options)
 
 
 def celery_worker(app: Celery, threads: int) -> Loop:
