@@ -27,6 +27,10 @@ up: install web ## each service as its own processes, with PostgreSQL and Rabbit
 down: ## stop what `make up` started
 	@$(BIN)/python -m all_in_one down
 
+.PHONY: check
+check: install ## whether what runs (`make run`, `make up`) keeps its promises
+	@$(BIN)/python -m all_in_one check
+
 ##@ Work on it
 
 .PHONY: test

@@ -1,14 +1,13 @@
 """What random lives of tickets are made of, and what they are judged by."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from hypothesis import strategies as st
 from sqlalchemy import Row
 from ticket_support import NOW, Company
 
-from ticket.domain.facts import DATA, SHOWN, Facts, Priority, Status
+from ticket.domain.facts import Status
 from ticket.domain.verbs import Wait
 
 PEOPLE = ("ana", "bruno", "davi", "fabio", "gil", "hugo", "carla", "elisa", "vera", "stranger")
@@ -30,32 +29,6 @@ waits = st.none() | st.builds(Wait, st.booleans(), st.none() | st.just(NOW + tim
 Deed = tuple[str, int, Status, Wait | None, str]
 FILLS = st.sampled_from(["", "true", "false", "wrong", "nothing"])
 DEEDS: st.SearchStrategy[Deed] = st.tuples(st.sampled_from(BUSY), some, st.sampled_from(SENT_AS), waits, FILLS)
-
-
-def fold(entries: list[Row[Any]]) -> Facts:
-    """The facts to which a history leads."""
-    told: dict[str, str] = {}
-    for entry in entries:
-        for change in entry.changes:
-            if change["field"] != "next":
-                assert told.get(change["field"], "") in (change["before"], ""), (
-                    "each change begins where the last ended"
-                )
-                told[change["field"]] = change["after"]
-    shown = {fact: told.get(name, "") for fact, name in SHOWN.items()}
-    return Facts(
-        Status(shown["status"]),
-        UUID(shown["department_id"]),
-        UUID(shown["level_id"]),
-        UUID(shown["holder_id"]) if shown["holder_id"] else None,
-        shown["released"] == "true",
-        shown["awaiting_customer"] == "true",
-        datetime.fromisoformat(shown["awaiting_until"]) if shown["awaiting_until"] else None,
-        shown["new_message"] == "true",
-        Priority(shown["priority"]),
-        UUID(shown["service_type_id"]) if shown["service_type_id"] else None,
-        {name.removeprefix(DATA): code for name, code in told.items() if name.startswith(DATA) and code},
-    )
 
 
 def may_see(name: str, company: Company, row: Row[Any]) -> bool:

@@ -15,7 +15,7 @@ from guiche.ticket.v1 import ticket_events_pb2
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
-from life_support import BUSY, DEEDS, FILLS, PEOPLE, REFUSALS, SENT_AS, Deed, fold, may_see, some, waits
+from life_support import BUSY, DEEDS, FILLS, PEOPLE, REFUSALS, SENT_AS, Deed, may_see, some, waits
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.exc import IntegrityError
 from ticket_support import NOW, found_company
@@ -24,7 +24,7 @@ from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.events.outbox import OUTBOX
 from servicekit.ids import new_id
-from ticket.domain.facts import LIVE, Priority, Status
+from ticket.domain.facts import LIVE, Priority, Status, fold
 from ticket.domain.service_types import Field, Kind
 from ticket.domain.verbs import FOR_ATTENDANTS, Verb, Wait, allowed_verbs
 from ticket.domain.visibility import Viewer, viewer_keys
@@ -303,7 +303,7 @@ class Lives(RuleBasedStateMachine):
         for row in self.every_ticket().values():
             entries = by_ticket[row.id]
             assert [entry.version for entry in entries] == list(range(1, row.version + 1))
-            assert fold(entries) == tickets.facts_of(row)
+            assert fold(entry.changes for entry in entries) == tickets.facts_of(row)
             assert sum(entry.counted for entry in entries) == row.interactions
             assert row.status != "STARTED" or row.holder_id
             assert not (row.released and (row.holder_id is None or row.status == "CLOSED"))

@@ -1,4 +1,4 @@
-"""`python -m all_in_one run | mail | up | serve | down`: what make's targets of these names call."""
+"""`python -m all_in_one run | mail | up | serve | down | check`: what make's targets of these names call."""
 
 # ruff: noqa: T201 -- a command's output.
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from all_in_one import banner
+from all_in_one.check.command import run as check
 from all_in_one.demo.mails import SAMPLE, send
 from all_in_one.environment import data_folder, taken_ports
 from all_in_one.run import run
@@ -131,8 +132,10 @@ COMMANDS = {"run": run_all, "mail": mail, "up": start, "serve": serve, "down": s
 
 
 def main(words: list[str]) -> int:
+    if words[:1] == ["check"]:
+        return check(data_folder(), words[1:])
     if len(words) != 1 or words[0] not in COMMANDS:
-        print(f"usage: python -m all_in_one {' | '.join(COMMANDS)}", file=sys.stderr)
+        print(f"usage: python -m all_in_one {' | '.join(COMMANDS)} | check", file=sys.stderr)
         return 2
     data = data_folder()
     try:
@@ -142,5 +145,10 @@ def main(words: list[str]) -> int:
         return 1
 
 
-if __name__ == "__main__":
+def guiche() -> None:
+    """The program of that name."""
     sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    guiche()

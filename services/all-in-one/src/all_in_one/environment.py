@@ -1,7 +1,9 @@
 """The settings of every service on one machine, as environment variables: the same for one process and for many."""
 
+import json
 import os
 import socket
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from servicekit.tokens import make_keys
 # Services that own a database, in the order in which they are listed everywhere.
 OWNERS = ("ticket", "routing", "mail", "publisher")
 PORTS = {"GUICHE_PORT": "8080", "GUICHE_SMTP_PORT": "2525"}
+# In the data folder: the settings of what runs on it, for the checker.
+SETTINGS_FILE = "settings.json"
 WEB_DIST = Path(__file__).parents[4] / "web" / "dist"
 
 
@@ -37,6 +41,15 @@ def environment(data: Path, server: Postgres, addresses: dict[str, str], rabbitm
         **{f"GUICHE_{owner.upper()}_DATABASE_URL": server.database(f"guiche_{owner}") for owner in OWNERS},
     }
     return {name: os.environ.get(name, value) for name, value in given.items()}
+
+
+def tell_settings(data: Path, settings: Mapping[str, str]) -> None:
+    """Passwords are in them, so for whoever owns the folder alone."""
+    own = {name: value for name, value in settings.items() if name.startswith("GUICHE_")}
+    partial = data / f"{SETTINGS_FILE}.partial"
+    partial.touch(mode=0o600)
+    partial.write_text(json.dumps(own, indent=1))
+    partial.rename(data / SETTINGS_FILE)
 
 
 def migrate_all(settings: dict[str, str]) -> None:

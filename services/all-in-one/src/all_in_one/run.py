@@ -20,7 +20,7 @@ import ticket.config
 import ticket.main
 from all_in_one import banner, outbox
 from all_in_one.demo import filling
-from all_in_one.environment import OWNERS, environment, migrate_all, taken
+from all_in_one.environment import OWNERS, environment, migrate_all, taken, tell_settings
 from gateway.serving import uvicorn_server
 from localservers.postgres import postgres
 from servicekit import telemetry, watch
@@ -47,6 +47,7 @@ def run(data: Path) -> int:
         settings = Settings()
         telemetry.start("all-in-one", settings.otlp_endpoint, settings.log_level, log)
         migrate_all(dict(os.environ))
+        tell_settings(data, os.environ)
         errors = serve(settings, stop, data)
     return 1 if errors else 0
 

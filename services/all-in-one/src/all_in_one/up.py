@@ -14,7 +14,7 @@ from pathlib import Path
 
 from all_in_one import outbox
 from all_in_one.demo import filling
-from all_in_one.environment import OWNERS, environment, free_ports, migrate_all, taken
+from all_in_one.environment import OWNERS, environment, free_ports, migrate_all, taken, tell_settings
 from localservers.postgres import Postgres, postgres
 from localservers.rabbitmq import rabbitmq
 from servicekit.process import Loop, run_threads
@@ -91,6 +91,7 @@ def up(data: Path, stop: threading.Event) -> None:
         targets = dict(zip(OWNERS, (f"127.0.0.1:{port}" for port in free_ports(len(OWNERS))), strict=True))
         os.environ.update(environment(data, server, targets, broker_url))
         migrate_all(dict(os.environ))
+        tell_settings(data, os.environ)
         children = [child(data, number) for number in range(len(PROCESSES))]
         stack.callback(end, children)
         for each in children:

@@ -10,7 +10,7 @@ from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
 from sqlalchemy import Connection, Row
 
 from ticket.domain import verbs
-from ticket.domain.facts import DATA, Status
+from ticket.domain.facts import DATA, NEXT, Status
 from ticket.domain.visibility import Viewer
 from ticket.events import awaiting, last_message_id, stamp
 from ticket.handlers.reading import etag_of, sees
@@ -24,8 +24,6 @@ NAMED_FIELDS = {
     "serviceType": service_types.SERVICE_TYPES,
 }
 ACTOR_TABLES = {"ATTENDANT": directory.ATTENDANTS, "CUSTOMER": directory.PUBLISHERS}
-# The change that tells of the ticket that continues a closed one.
-NEXT = "next"
 
 
 def reference(id: UUID | None, name: str | None) -> reference_pb2.Reference | None:

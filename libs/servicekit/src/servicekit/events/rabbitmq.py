@@ -14,7 +14,7 @@ from uuid import UUID
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.channel import Channel
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pika.frame import Method
 from pika.spec import Basic, BasicProperties
 from sqlalchemy.exc import DataError, SQLAlchemyError
@@ -103,6 +103,18 @@ def declare(channel: BlockingChannel, consumers: Topology) -> None:
         channel.queue_declare(queue_of(service), durable=True, arguments=QUEUE_ARGUMENTS)
         for event_type in types:
             channel.queue_bind(queue_of(service), EXCHANGE, event_type)
+
+
+def depths(url: str, queues: Sequence[str]) -> dict[str, int | None]:
+    """How many messages are ready in each queue; None where there is no such queue."""
+    found: dict[str, int | None] = {}
+    with connected(url) as connection:
+        for queue in queues:
+            try:
+                found[queue] = connection.channel().queue_declare(queue, passive=True).method.message_count
+            except ChannelClosedByBroker:
+                found[queue] = None
+    return found
 
 
 class RabbitDelivery:

@@ -1,6 +1,6 @@
 """What of a ticket changes by verbs, and how a change is written into the history."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -65,6 +65,8 @@ SHOWN = {
     "service_type_id": "serviceType",
 }
 DATA = "data:"
+# The change that tells of the ticket that continues a closed one.
+NEXT = "next"
 # Before its first entry a ticket has nothing, and none of its flags is set.
 NOTHING = {"released": "false", "awaitingCustomer": "false", "newMessage": "false"}
 
@@ -90,3 +92,38 @@ def code(value: Status | UUID | bool | datetime | None) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return "" if value is None else str(value)
+
+
+class HistoryBroken(ValueError):
+    """The entries contradict each other."""
+
+
+def fold(history: Iterable[Sequence[Mapping[str, str]]]) -> Facts:
+    """The facts to which a history leads, from the changes of each entry in their order. Raises HistoryBroken."""
+    told: dict[str, str] = dict(NOTHING)
+    for entry in history:
+        for change in entry:
+            name, was = change["field"], told.get(change["field"], "")
+            # What continues a ticket is told in its history, and is no fact of its own.
+            if name == NEXT:
+                continue
+            if change["before"] != was:
+                raise HistoryBroken(f"{name} changes from {change['before']!r}, and was {was!r}")
+            told[name] = change["after"]
+    shown = {fact: told.get(name, "") for fact, name in SHOWN.items()}
+    try:
+        return Facts(
+            Status(shown["status"]),
+            UUID(shown["department_id"]),
+            UUID(shown["level_id"]),
+            UUID(shown["holder_id"]) if shown["holder_id"] else None,
+            shown["released"] == "true",
+            shown["awaiting_customer"] == "true",
+            datetime.fromisoformat(shown["awaiting_until"]) if shown["awaiting_until"] else None,
+            shown["new_message"] == "true",
+            Priority(shown["priority"]),
+            UUID(shown["service_type_id"]) if shown["service_type_id"] else None,
+            {name.removeprefix(DATA): code for name, code in told.items() if name.startswith(DATA) and code},
+        )
+    except ValueError as error:
+        raise HistoryBroken(f"it does not say what the ticket is: {error}") from error

@@ -137,7 +137,7 @@ def opening_entry(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def continued_entry(closed: Row[Any], row: Mapping[str, Any]) -> dict[str, Any]:
     """In the history of the ticket that went before; closed: as it stands with this entry."""
-    changes = [{"field": "next", "before": "", "after": str(row["id"])}]
+    changes = [{"field": facts.NEXT, "before": "", "after": str(row["id"])}]
     entry = first_entry(row, Verb.CONTINUE)
     return {**entry, "ticket_id": closed.id, "version": closed.version, "changes": changes}
 
