@@ -22,4 +22,4 @@ def parse_in_this_process(tmp_path: Path) -> Parse:
 
 @pytest.fixture(scope="session")
 def samples() -> Path:
-    return Path(__file__).parent / "samples"
+    return Path(__file__).parent.parent / "samples"

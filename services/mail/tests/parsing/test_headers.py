@@ -2,7 +2,7 @@ import pytest
 
 from mail.parsing.addresses import parse_addresses
 from mail.parsing.charsets import decode
-from mail.parsing.headers import decode_words, plain
+from mail.parsing.headers import decode_words, plain, unfold
 from mail.parsing.model import Address
 
 
@@ -25,6 +25,9 @@ from mail.parsing.model import Address
         ("<>", []),
         ("<@relay.example:ana@example.com>", [Address("", "ana@example.com")]),
         ("real@bank.example <ana@example.com>", [Address("real@bank.example", "ana@example.com")]),
+        ("Ana Silva ana@example.com", [Address("Ana Silva", "ana@example.com")]),
+        ("ana@example.com bia@example.com", [Address("", "ana@example.com"), Address("", "bia@example.com")]),
+        ("ana @ example . com", [Address("", "ana@example.com")]),
         ("ana@example.com; bia@example.com", [Address("", "ana@example.com"), Address("", "bia@example.com")]),
     ],
 )  # fmt: skip
@@ -42,6 +45,7 @@ def test_addresses_are_read_as_clients_write_them(value: str, found: list[Addres
         ("=?utf-8*pt?q?Ol=C3=A1?=", "Olá"),
         ("=?utf-8?q?em_aberto", "=?utf-8?q?em_aberto"),
         ("=?utf-8?b?QcOnw6?=", "Aç\ufffd"),
+        ("=?iso-8859-1?Q?A=C3=A7=C3=A3o?=", "Ação"),
         ("=?ks_c_5601-1987?b?vcXHwQ==?=", "신프"),
     ],
 )
@@ -56,6 +60,10 @@ def test_encoded_words_become_text(value: str, text: str) -> None:
         ("UTF-8", "é".encode(), "é"),
         ("us-ascii", "é".encode("cp1252"), "é"),
         ("iso-8859-1", b"\x93a\x94", "“a”"),
+        ("iso-8859-1", "ação".encode(), "ação"),
+        ("Windows-1252", "ação".encode(), "ação"),
+        ("iso-8859-1", "AÇÃO".encode("cp1252"), "AÇÃO"),
+        ("big5", "¤".encode(), "瞻"),
         ("ks_c_5601-1987", "스티해".encode("cp949"), "스티해"),
         ("iso-8859-8-i", "שלום".encode("iso8859-8"), "שלום"),
         ("gb2312", "镕".encode("gb18030"), "镕"),
@@ -68,6 +76,11 @@ def test_encoded_words_become_text(value: str, text: str) -> None:
 )
 def test_charsets_are_taken_as_senders_mean_them(charset: str, data: bytes, text: str) -> None:
     assert decode(data, charset, set()) == text
+
+
+@pytest.mark.parametrize("folded", [b"Pedido\r\n 123", b"Pedido\r\n \r\n\t 123", b"Pedido\n\t\n 123"])
+def test_however_often_a_line_is_folded_one_space_is_left(folded: bytes) -> None:
+    assert unfold(folded, set()) == "Pedido 123"
 
 
 def test_nobody_turns_the_direction_of_a_subject() -> None:

@@ -78,6 +78,20 @@ def test_a_report_in_utf_8_is_one_as_well(parse: Parse) -> None:
     assert (mail.automatic, mail.report.action) == ("bounce", "failed")
 
 
+def test_a_report_without_a_text_shows_what_it_has_as_its_status(parse: Parse) -> None:
+    prose = "--b\r\nContent-Type: message/delivery-status\r\n\r\n{}\r\n"
+    head = HEAD + "Content-Type: multipart/report; boundary=b\r\n\r\n"
+    mail = parse((head + prose.format("Mailbox of Ana is full.") + prose.format(FAILED) + "--b--").encode())
+    assert mail.text == "Mailbox of Ana is full."
+    assert mail.report.action == "failed"
+    assert len(mail.attachments) == 1
+
+
+def test_what_servers_said_to_each_other_is_no_quotation(parse: Parse) -> None:
+    mail = parse(report(FAILED).replace(b"I'm sorry.", b"I'm sorry.\r\n>>> DATA\r\n<<< 550 no"))
+    assert (mail.text, mail.new_text) == ("I'm sorry.\n>>> DATA\n<<< 550 no", "")
+
+
 QMAIL = f"""Hi. This is the qmail-send program at mx.example.
 I'm afraid I wasn't able to deliver your message to the following addresses.
 

@@ -1,6 +1,7 @@
 """Which part becomes the body, which a file, by RFC 2046 and by what clients send."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -127,3 +128,48 @@ def test_a_multipart_without_parts_is_text(parse: Parse) -> None:
 )
 def test_machines_are_told_from_people(parse: Parse, field: bytes, reason: str) -> None:
     assert parse(HEAD + field + b"\r\n\r\n--b\r\n\r\nx\r\n--b--").automatic == reason
+
+
+@pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        (b"Content-Location: http://x.example/fotos/praia%20sul.jpg?large", "praia sul.jpg"),
+        (b"Content-Location: ../../etc/passwd", "anexo-1.jpg"),
+        (b"Content-Location: https://x.example/", "anexo-1.jpg"),
+        (b"Content-Location: a.jpg\r\nContent-Disposition: inline; filename=b.jpg", "b.jpg"),
+    ],
+)
+def test_a_file_without_a_name_may_have_one_in_its_location(parse: Parse, field: bytes, name: str) -> None:
+    mail = parse(HEAD + multipart(b"mixed", TEXT, b"Content-Type: image/jpeg\r\n" + field + b"\r\n\r\nJPG"))
+    assert names(mail) == [(name, False)]
+
+
+def test_a_text_stays_text_though_it_has_a_location(parse: Parse) -> None:
+    mail = parse(HEAD + multipart(b"mixed", b"Content-Type: text/plain\r\nContent-Location: t.txt\r\n\r\nem texto"))
+    assert (mail.text, mail.attachments) == ("em texto", ())
+
+
+@pytest.mark.parametrize("kind", [b"text/x-amp-html", b"text/enriched", b"text/watch-html"])
+def test_further_forms_of_the_text_are_no_files(parse: Parse, kind: bytes) -> None:
+    other = b"Content-Type: " + kind + b"\r\n\r\nem outra forma"
+    assert names(parse(HEAD + multipart(b"alternative", TEXT, other, HTML))) == []
+    assert len(names(parse(HEAD + multipart(b"alternative", other)))) == 1
+    assert len(names(parse(HEAD + multipart(b"mixed", TEXT, other)))) == 1
+
+
+def test_an_invitation_beside_its_text_is_a_file(parse: Parse) -> None:
+    invitation = b"Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR"
+    assert names(parse(HEAD + multipart(b"alternative", TEXT, invitation))) == [("anexo-1.ics", False)]
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        b"Mon, 06 Oct 2025 10:00:00 -0300",
+        b"Mon, 06 Oct 2025 10:00:00 -0300 (BRT)",
+        b"Mon, 06 (sexto) Oct 2025 10 : 00(h) :  00 -0300",
+        b"6 Oct 25 13:00 GMT",
+    ],
+)
+def test_dates_are_read_as_the_rfcs_ever_allowed_them(parse: Parse, date: bytes) -> None:
+    assert parse(b"From: a@b.example\r\nDate: " + date + b"\r\n\r\nOi").date == datetime(2025, 10, 6, 13, tzinfo=UTC)

@@ -65,17 +65,33 @@ def _name_goes_on(box: _Mailbox, value: str, position: int) -> bool:
 
 
 def _keep(box: _Mailbox, found: list[Address], warnings: set[str]) -> None:
+    """Several where senders left out the commas between bare addresses."""
     words = box.words
     if not words and not box.email:
         return
-    email = normal_email(box.email)
+    email, *others = [normal_email(box.email)]
     if not email:
-        email = next((found for found in map(normal_email, ["".join(words), *words]) if found), "")
+        words = _without_spaces(words)
+        email, *others = list(filter(None, map(normal_email, words))) or [""]
         words = [word for word in words if not email or "@" not in word]
     text = " ".join(words) or " ".join(box.comment)
     name = _BIDI.sub("", decode_words(text[:4000], warnings)).strip(" '")[:_NAME_CHARACTERS].replace(" , ", ", ")
     if name or email:
         found.append(Address(name="" if name.casefold() == email.casefold() else name, email=email))
+    found.extend(Address("", other) for other in others)
+
+
+def _without_spaces(words: list[str]) -> list[str]:
+    """`ana @ example . com`: spaces around the dots and the @ of an address are obsolete (RFC 5322, 4.4)."""
+    joined: list[str] = []
+    open_end = False
+    for word in words:
+        if joined and (open_end or word == "." or word.startswith("@")):
+            joined[-1] += word
+        else:
+            joined.append(word)
+        open_end = word == "." or word.endswith("@")
+    return joined
 
 
 def normal_email(text: str) -> str:

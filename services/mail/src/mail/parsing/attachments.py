@@ -15,6 +15,7 @@ from mail.parsing.transfer import decoded
 
 _NAME_CHARACTERS = 200
 _UNSAFE = re.compile('[\x00-\x1f\x7f-\x9f\\\\/:*?"<>|\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]+')
+_WITH_EXTENSION = re.compile(r"[^\r\n]{1,200}\.[A-Za-z0-9]{1,5}")
 _EXTENSIONS = {
     "message/rfc822": ".eml",
     "message/delivery-status": ".txt",
@@ -74,9 +75,16 @@ def _text(value: object, warnings: set[str]) -> str:
     return decode_words(value, warnings) if isinstance(value, str) else ""
 
 
+def _located_name(part: Part) -> str:
+    """The last part of its Content-Location (RFC 2557), where that looks like the name of a file."""
+    path = first(part.fields, "content-location")[:2000].decode("utf-8", "replace").partition("?")[0].strip()
+    name = unquote(path.rpartition("/")[2])
+    return name if _WITH_EXTENSION.fullmatch(name) else ""
+
+
 def file_name(part: Part, number: int, warnings: set[str]) -> str:
     """Safe to show and to offer for saving: no separators, controls, direction marks; at most 200 characters."""
-    name = stated_name(part, warnings)
+    name = stated_name(part, warnings) or _located_name(part)
     name = unquote(name) if "%20" in name else name
     name = safe(name)
     if not name:

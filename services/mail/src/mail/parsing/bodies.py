@@ -3,7 +3,11 @@
 from dataclasses import dataclass
 
 from mail.parsing.attachments import disposition, stated_name
+from mail.parsing.automatic import STATUS_KINDS
 from mail.parsing.structure import Part
+
+# Further forms of the text beside plain and HTML (RFC 1896, AMP for mail, Apple's watch): no files.
+_OTHER_FORMS = ("text/enriched", "text/richtext", "text/rtf", "text/watch-html", "text/x-amp-html")
 
 
 @dataclass
@@ -24,7 +28,17 @@ def content(root: Part) -> Content:
     """Recurses at most as deep as the structure was split."""
     found = Content([], [])
     _collect(root, found, alone=True)
+    if not found.sections and root.kind == "multipart/report":
+        _take_status_as_text(found)
     return found
+
+
+def _take_status_as_text(found: Content) -> None:
+    """Some servers label their explanation as the status as well; without any, the status says what there is to say."""
+    status = next((part for part in found.attachments if part.kind in STATUS_KINDS), None)
+    if status is not None:
+        found.attachments.remove(status)
+        found.sections.append(Section(text=status))
 
 
 def _collect(part: Part, found: Content, *, alone: bool) -> None:
@@ -62,7 +76,13 @@ def _collect_alternative(part: Part, found: Content) -> None:
     )
     if merged.text or merged.html:
         found.sections.append(merged)
-    found.attachments.extend(inner.attachments)
+    found.attachments.extend(
+        part for part in inner.attachments if not (merged.text or merged.html) or not _is_other_form(part)
+    )
+
+
+def _is_other_form(part: Part) -> bool:
+    return part.kind in _OTHER_FORMS and disposition(part) != "attachment"
 
 
 def _collect_related(part: Part, found: Content) -> None:

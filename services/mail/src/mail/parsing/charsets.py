@@ -41,6 +41,9 @@ _TEXT_CODEC = re.compile(
     r"|737|775|8[5-7]\d|874|932|949|950)|gb2312|gbk|gb18030|big5(hkscs)?|shift_jis(x0213|_2004)?|euc_(jp|kr)|iso2022_(jp\w*|kr)"
     r"|hz|johab|koi8-[rtu]|mac-\w+|ptcp154|kz1048|hp-roman8|tis-620"
 )
+# What programs state without a look at their text. That text in these is UTF-8 by chance does not happen: every sign
+# beyond ASCII would have to be part of pairs like `Ã§`. In Asian charsets it does.
+_STATED_UNSEEN = re.compile(r"cp125[24]|iso8859-(1|15)")
 _UNSTATED = {
     "",
     "ascii",
@@ -68,8 +71,8 @@ def _codec(charset: str) -> str | None:
 def decode(data: bytes, charset: str, warnings: set[str]) -> str:
     """Text of `data`; what cannot be read becomes U+FFFD. Adds UNKNOWN_CHARSET or BYTES_REPLACED to `warnings`.
 
-    A charset that is missing or says nothing is guessed without a warning when the bytes are UTF-8, for that is no
-    guess; else it is Windows-1252, the usual one of Brazilian senders that state none.
+    A charset that is missing, says nothing or is Western is guessed without a warning when the bytes are UTF-8, for
+    that is no guess; else a missing one is Windows-1252, the usual one of Brazilian senders that state none.
     """
     label = charset.strip().lower()
     codec = None if label in _UNSTATED else _codec(label)
@@ -81,6 +84,11 @@ def decode(data: bytes, charset: str, warnings: set[str]) -> str:
         except UnicodeDecodeError:
             warnings.add("UNKNOWN_CHARSET")
             codec = "cp1252"
+    elif _STATED_UNSEEN.fullmatch(codec) and not data.isascii():
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
     try:
         return data.decode(codec)
     except UnicodeError:

@@ -13,7 +13,8 @@ _FIELD_NAME = re.compile(rb"([!-9;-~]{1,200})[ \t]*+:")
 # Possessive, for ordinary repetitions would remember each of a million folds to come back to it.
 _FIELD = re.compile(rb"[^\n]*+(?:\n[ \t][^\n]*+)*+\n?")
 _LINE = re.compile(rb"[^\n]*+\n?")
-_FOLD = re.compile(r"\r?\n[ \t]*|\r")
+# Also several at once: lines of nothing but spaces are folds as well (RFC 5322, 4.2).
+_FOLD = re.compile(r"(?:\r?\n[ \t]*+)++|\r")
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([QqBb])\?((?:[^?]|\?(?!=))*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)[ \t]+(?==\?[^?\s]{1,60}\?[QqBb]\?)")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]+")

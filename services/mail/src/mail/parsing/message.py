@@ -24,6 +24,9 @@ _SUBJECT_BYTES = 8_192
 _SUBJECT_CHARACTERS = 998  # the longest line of RFC 5322
 _DATE_CHARACTERS = 200
 _BYTES_A_CHARACTER = 4
+# Both are obsolete within dates (RFC 5322, 4.3), and the standard library knows neither.
+_COMMENT = re.compile(r"\([^()]*\)")
+_SPACED_COLON = re.compile(r"\s*:\s*")
 _SECTION_BREAK = "\n\n"
 _META_BYTES = 2_048
 _META_CHARSET = re.compile(rb"""<meta\s[^<>]{0,200}?charset=["']?([a-z0-9_-]{3,30})""", re.IGNORECASE)
@@ -40,6 +43,7 @@ def parse(raw: bytes, folder: Path, limits: Limits) -> ParsedMail:
     files = _attachments(raw, content.attachments, folder, limits, warnings)
     text, new, html = _body(raw, content.sections, files, limits, warnings)
     subject = _subject(root.fields, warnings)
+    kind = automatic(root)
     shown = {known.lower() for known in _CID.findall(html)}
     return ParsedMail(
         message_id=message_id_of(root.fields),
@@ -52,13 +56,14 @@ def parse(raw: bytes, folder: Path, limits: Limits) -> ParsedMail:
         cc=_addresses(root.fields, "cc", limits, warnings),
         date=_date(root.fields, warnings),
         text=text,
-        new_text="" if new == text else new,
+        # What servers tell of a conversation (`>>> DATA`) is no quotation.
+        new_text="" if new == text or kind == "bounce" else new,
         html=html,
         snippet=snippet(text),
         attachments=tuple(
             replace(file, inline=bool(file.content_id) and file.content_id.lower() in shown) for file in files
         ),
-        automatic=automatic(root),
+        automatic=kind,
         report=report(raw, root, subject, text),
         warnings=tuple(sorted(warnings)),
     )
@@ -100,7 +105,7 @@ def _date(fields: Fields, warnings: set[str]) -> datetime | None:
         warnings.add("DATE_MISSING")
         return None
     try:
-        date = parsedate_to_datetime(value)
+        date = parsedate_to_datetime(_SPACED_COLON.sub(":", _COMMENT.sub(" ", value)))
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         warnings.add("DATE_UNUSABLE")
