@@ -38,7 +38,7 @@ test: install ## everything that must hold: lint, types, contracts, unit, events
 	@$(MAKE) --no-print-directory lint types contracts
 	@$(BIN)/python -m localservers install
 	@$(MAKE) --no-print-directory web-test web-browser-test web
-	$(BIN)/pytest -q -n 2 --dist loadfile libs services
+	$(BIN)/pytest -q -n 2 --dist loadfile libs services deploy/tests
 	$(BIN)/pytest -q tests
 
 .PHONY: lint

@@ -1,7 +1,11 @@
-"""Signed tokens (JWT, RFC 7519, EdDSA): one key pair per service; the signer is the issuer, the reader the audience."""
+"""Signed tokens (JWT, RFC 7519, EdDSA): one key pair per service; the signer is the issuer, the reader the audience.
+
+`python -m servicekit.tokens FOLDER` makes the key pairs of an installation.
+"""
 
 import base64
 import json
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,7 +86,7 @@ def read_key(path: Path) -> OKPKey:
 
 
 def make_keys(folder: Path) -> None:
-    """Writes a key pair for every service without one. For trying out and tests; in production they are secrets."""
+    """Writes a key pair for every service without one. Where others can read the folder, they are no secrets."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     for name in SERVICES:
         path = folder / f"{name}.private.pem"
@@ -97,3 +101,7 @@ def make_keys(folder: Path) -> None:
         )
         path.touch(mode=0o600)
         path.write_bytes(pem)
+
+
+if __name__ == "__main__":
+    make_keys(Path(sys.argv[1]))

@@ -1,0 +1,157 @@
+{{/* Names. A release called "guiche" has no "guiche-guiche" in it. */}}
+{{- define "guiche.fullname" -}}
+{{- if contains "guiche" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-guiche" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{/* Of (list service process): mail-ingest; the gateway has but one process. */}}
+{{- define "guiche.component" -}}
+{{- join "-" . | trimSuffix "-serve" }}
+{{- end }}
+
+{{- define "guiche.labels" -}}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/part-of: guiche
+{{ include "guiche.selector" . }}
+{{- end }}
+
+{{- define "guiche.selector" -}}
+app.kubernetes.io/name: guiche
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Of (dict root service). */}}
+{{- define "guiche.image" -}}
+{{- $image := .root.Values.image }}
+{{- with $image.registry }}{{ . }}/{{ end }}guiche-{{ .service }}
+{{- with get $image.digests .service }}@{{ . }}{{ else }}:{{ $image.tag | default .root.Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{- define "guiche.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "guiche.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* Name of the Secret that the chart makes of urls and passwords given as values. */}}
+{{- define "guiche.ownSecret" -}}
+{{ include "guiche.fullname" . }}-connections
+{{- end }}
+
+{{/*
+An environment variable from a Secret, of (dict root name given ownKey what own): `given` is one of the values with
+existingSecret, key and url; `own` the Secret the chart makes of urls.
+*/}}
+{{- define "guiche.fromSecret" -}}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef:
+      {{- if .given.existingSecret }}
+      name: {{ .given.existingSecret }}
+      key: {{ .given.key }}
+      {{- else }}
+      {{- $_ := required (printf "%s.url or %s.existingSecret must be given" .what .what) .given.url }}
+      name: {{ .own | default (include "guiche.ownSecret" .root) }}
+      key: {{ .ownKey }}
+      {{- end }}
+{{- end }}
+
+{{- define "guiche.databaseVariable" -}}
+{{- $what := printf "databases.%s" .service }}
+{{- $name := printf "GUICHE_%s_DATABASE_URL" (upper .service) }}
+{{- include "guiche.fromSecret" (dict "root" .root "name" $name "given" (get .root.Values.databases .service) "ownKey" (printf "%s-database" .service) "what" $what "own" .own) }}
+{{- end }}
+
+{{/* The environment of one process, of (dict root service about process fact). */}}
+{{- define "guiche.environment" -}}
+{{- $full := include "guiche.fullname" .root }}
+{{- $values := .root.Values }}
+- {name: GUICHE_KEYS, value: /etc/guiche/keys}
+- {name: GUICHE_WATCH_HOST, value: 0.0.0.0}
+- {name: GUICHE_WATCH_PORT, value: "9100"}
+{{- range $owner, $about := .facts }}
+{{- if $about.database }}
+- {name: GUICHE_{{ upper $owner }}_ADDRESS, value: "dns:///{{ $full }}-{{ $owner }}-api:{{ $about.processes.api.port.number }}"}
+{{- end }}
+{{- end }}
+{{- if .about.database }}
+{{ include "guiche.databaseVariable" . }}
+{{- end }}
+{{- if .fact.broker }}
+{{ include "guiche.fromSecret" (dict "root" .root "name" "GUICHE_RABBITMQ_URL" "given" $values.rabbitmq "ownKey" "rabbitmq" "what" "rabbitmq") }}
+{{- end }}
+{{- if .about.files }}
+- {name: GUICHE_MAIL_FILES_URL, value: {{ required "objectStore.url must be given" $values.objectStore.url | quote }}}
+{{- end }}
+{{- with .fact.port }}
+{{- if eq .name "grpc" }}
+- {name: GUICHE_LISTEN, value: "0.0.0.0:{{ .number }}"}
+{{- else if eq .name "http" }}
+- {name: GUICHE_HOST, value: 0.0.0.0}
+- {name: GUICHE_PORT, value: {{ .number | quote }}}
+{{- else if eq .name "smtp" }}
+- {name: GUICHE_SMTP_HOST, value: 0.0.0.0}
+- {name: GUICHE_SMTP_PORT, value: {{ .number | quote }}}
+{{- if $values.smtp.tlsSecret }}
+- {name: GUICHE_SMTP_CERTIFICATE, value: /etc/guiche/smtp/tls.crt}
+- {name: GUICHE_SMTP_PRIVATE_KEY, value: /etc/guiche/smtp/tls.key}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if .fact.relay }}
+{{- $relay := $values.relay }}
+- {name: GUICHE_SMTP_RELAY, value: {{ required "relay.address must be given" $relay.address | quote }}}
+{{- with $relay.tls }}
+- {name: GUICHE_SMTP_RELAY_TLS, value: {{ . | quote }}}
+{{- end }}
+{{- with $relay.user }}
+- {name: GUICHE_SMTP_RELAY_USER, value: {{ . | quote }}}
+{{ include "guiche.fromSecret" (dict "root" $.root "name" "GUICHE_SMTP_RELAY_PASSWORD" "given" (dict "existingSecret" $relay.existingSecret "key" $relay.passwordKey "url" $relay.password) "ownKey" "relay-password" "what" "relay (password)") }}
+{{- end }}
+{{- end }}
+{{- range $name, $value := merge (dict) (get $values.services .service).settings $values.settings }}
+- {name: GUICHE_{{ upper $name }}, value: {{ include "guiche.text" $value | quote }}}
+{{- end }}
+{{- end }}
+
+{{/* A setting as text. Numbers of values are floating ones to Helm, which would write 25 MiB as 2.62144e+07. */}}
+{{- define "guiche.text" -}}
+{{- if and (kindIs "float64" .) (eq (floor .) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
+{{/* Where a service's keys come from: all public ones, and the private one of this service alone. */}}
+{{- define "guiche.keysVolume" -}}
+name: keys
+secret:
+  secretName: {{ .root.Values.keys.existingSecret | default (printf "%s-keys" (include "guiche.fullname" .root)) }}
+  items:
+    {{- range $service, $_ := .facts }}
+    - {key: {{ $service }}.public.pem, path: {{ $service }}.public.pem}
+    {{- end }}
+    - {key: {{ .service }}.private.pem, path: {{ .service }}.private.pem}
+{{- end }}
+
+{{/* Of urls and passwords given as values: key → text. */}}
+{{- define "guiche.ownSecretData" -}}
+{{- range $service, $given := .Values.databases }}
+{{- if and $given.url (not $given.existingSecret) }}
+{{ $service }}-database: {{ $given.url | quote }}
+{{- end }}
+{{- end }}
+{{- if and .Values.rabbitmq.url (not .Values.rabbitmq.existingSecret) }}
+rabbitmq: {{ .Values.rabbitmq.url | quote }}
+{{- end }}
+{{- if and .Values.relay.password (not .Values.relay.existingSecret) }}
+relay-password: {{ .Values.relay.password | quote }}
+{{- end }}
+{{- end }}
