@@ -3,7 +3,7 @@
 kind: what it is, `message` or one of `ParsedMail.automatic`. sender, to, cc, reply_to: names and addresses; of reply_to only
 what can be replied to. date: in UTC, absent where there is none. text: without line breaks around it; of long ones the
 beginning, the end and the length in characters. new_text: what is not quoted, where anything is. html: whether it has that form.
-attachments: name, type, size in bytes, inline. report: action, why, bounced, returned (ids). smtp: why its bytes cannot
+attachments: name, type, size in bytes, inline. same_as: the sample that is the same mail in one mailbox. report: action, why, bounced, returned (ids). smtp: why its bytes cannot
 travel as they are. What a file leaves out is empty; of message_id, in_reply_to and references only what it states is compared.
 """
 
