@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from all_in_one.check.checking import Result, check
-from all_in_one.check.promises import promises
+from all_in_one.check.promises import Promise, promises
 from all_in_one.check.report import broken, document, table
 from all_in_one.check.settings import CheckSettings
 from all_in_one.environment import OWNERS, SETTINGS_FILE
@@ -70,13 +70,20 @@ def read_settings(data: Path) -> CheckSettings:
     return CheckSettings.model_validate(said | from_environment)
 
 
-def checked(settings: CheckSettings, grace: float, settle: float, *, hashing: bool = True) -> list[Result]:
-    """grace, settle: seconds."""
+def checked(
+    settings: CheckSettings,
+    grace: float,
+    settle: float,
+    *,
+    hashing: bool = True,
+    only: Callable[[Promise], bool] = lambda promise: True,
+) -> list[Result]:
+    """grace, settle: seconds. only: the promises to look at."""
     with ExitStack() as stack:
         looks = {owner: Look(settings.database_url(owner), timedelta(seconds=grace)) for owner in OWNERS}
         for look in looks.values():
             stack.callback(look.close)
-        return check(promises(settings, looks, hashing=hashing), settle)
+        return check([promise for promise in promises(settings, looks, hashing=hashing) if only(promise)], settle)
 
 
 def status(results: Sequence[Result], *, strict: bool = False) -> int:

@@ -1,0 +1,136 @@
+"""`guiche check` as it is called at night."""
+
+import json
+import os
+import threading
+
+import pytest
+
+from all_in_one.__main__ import main
+from all_in_one.check.checking import check
+from all_in_one.check.promises import Promise
+from all_in_one.environment import tell_settings
+from servicekit.checking import Finding
+
+QUICK = ["check", "--grace", "0", "--settle", "0"]
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    """A house as the environment tells of it."""
+    monkeypatch.setenv("GUICHE_DATA", str(tmp_path / "nothing runs here"))
+
+    def tell(house) -> None:
+        for name, value in house.settings.model_dump().items():
+            monkeypatch.setenv(f"GUICHE_{name.upper()}", value)
+
+    return tell
+
+
+def test_what_is_in_order_ends_with_zero_and_says_so(lived_in, at, capsys) -> None:
+    at(lived_in)
+    assert main(QUICK) == 0
+    said = capsys.readouterr().out
+    assert "TOGETHER" in said
+    assert said.rstrip().endswith("all are kept.")
+
+
+def test_what_is_broken_ends_with_one_is_named_and_counted(copied, at, capsys) -> None:
+    house = copied("ticket")
+    ids = house.execute("ticket", "UPDATE tickets SET interactions = 99 RETURNING id")
+    at(house)
+    assert main([*QUICK, "--most", "3"]) == 1
+    said = capsys.readouterr().out
+    assert f"BROKEN: {len(ids)}" in said
+    assert sum(id in said for id in ids) == 3
+    assert f"… and {len(ids) - 3} more" in said
+    assert "docs/runbooks/checker.md" in said
+
+
+def test_programs_read_json(copied, at, capsys) -> None:
+    house = copied("ticket")
+    (id,) = house.execute(
+        "ticket", "UPDATE tickets SET interactions = 99 WHERE id = (SELECT id FROM tickets LIMIT 1) RETURNING id"
+    )
+    at(house)
+    assert main([*QUICK, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert told["kept"] is False
+    (broken,) = (promise for promise in told["promises"] if promise["broken"])
+    assert (broken["of"], broken["broken"], broken["findings"][0]["what"]) == ("ticket", 1, id)
+
+
+def test_a_database_that_is_away_ends_with_two_and_the_rest_is_looked_at(lived_in, at, capsys, monkeypatch) -> None:
+    at(lived_in)
+    monkeypatch.setenv("GUICHE_PUBLISHER_DATABASE_URL", "postgresql+psycopg://nobody:secret@127.0.0.1:1/nothing")
+    assert main(QUICK) == 2
+    said = capsys.readouterr().out
+    assert "Could not look: OperationalError" in said
+    assert "secret" not in said
+    assert "No protocol is given twice" in said
+
+
+def test_what_is_broken_outweighs_what_could_not_be_seen(copied, at, monkeypatch) -> None:
+    house = copied("ticket")
+    house.execute("ticket", "UPDATE tickets SET interactions = 99")
+    at(house)
+    monkeypatch.setenv("GUICHE_PUBLISHER_DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    assert main(QUICK) == 1
+
+
+def test_files_that_cannot_be_opened_end_with_two(lived_in, at, capsys, monkeypatch) -> None:
+    at(lived_in)
+    monkeypatch.setenv("GUICHE_MAIL_FILES_URL", "file:///nowhere/at/all")
+    assert main(QUICK) == 2
+    assert "Could not look" in capsys.readouterr().err
+
+
+def test_without_settings_it_names_those_that_are_missing(monkeypatch, tmp_path, capsys) -> None:
+    for name in [name for name in os.environ if name.startswith("GUICHE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GUICHE_DATA", str(tmp_path))
+    assert main(QUICK) == 2
+    assert "GUICHE_TICKET_DATABASE_URL" in capsys.readouterr().err
+
+
+def test_it_finds_by_itself_what_runs_on_the_data_folder(lived_in, monkeypatch, tmp_path) -> None:
+    settings = {f"GUICHE_{name.upper()}": value for name, value in lived_in.settings.model_dump().items()}
+    for name in settings:
+        monkeypatch.delenv(name, raising=False)
+    tell_settings(tmp_path, {**settings, "PATH": "/bin"})
+    monkeypatch.setenv("GUICHE_DATA", str(tmp_path))
+    assert main(QUICK) == 0
+    told = tmp_path / "settings.json"
+    assert told.stat().st_mode & 0o077 == 0, "passwords are in it"
+    assert "PATH" not in json.loads(told.read_text())
+
+
+def test_what_only_takes_room_counts_where_one_is_strict(copied, at) -> None:
+    house = copied(files=True)
+    organization = next(path for path in house.files.iterdir() if not path.name.startswith("."))
+    (organization / "ab").mkdir(exist_ok=True)
+    (organization / "ab" / "stray").write_bytes(b"x")
+    at(house)
+    assert main(QUICK) == 0
+    assert main([*QUICK, "--strict"]) == 1
+
+
+def test_what_has_moved_on_when_one_looks_again_is_no_finding() -> None:
+    looked = threading.Event()
+
+    def find():
+        yield Finding("stays", "still here")
+        if not looked.is_set():
+            yield Finding("moves", "under way")
+        looked.set()
+
+    (result,) = check([Promise("ticket", "Nothing stays", find)], 0)
+    assert [finding.what for finding in result.findings] == ["stays"]
+
+
+def test_what_is_young_is_under_way(copied) -> None:
+    house = copied("mail")
+    house.execute("mail", "UPDATE raw_mails SET done_at = NULL, received_at = now()")
+    late = "Every accepted mail is ingested in time"
+    assert house.check(only=lambda promise: promise.words == late)
+    assert not house.check(only=lambda promise: promise.words == late, grace=60)
