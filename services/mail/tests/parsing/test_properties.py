@@ -1,16 +1,14 @@
 """Whatever the bytes, a result comes, within its limits, that JSON and PostgreSQL can hold."""
 
-import hashlib
-import json
 from pathlib import Path
 
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from parse_invariants import check_mail
 
 from mail.parsing.identity import content_hash, header_references, message_id
 from mail.parsing.message import parse
-from mail.parsing.model import Limits, ParsedMail
-from mail.parsing.wire import from_json, to_json, to_line
+from mail.parsing.model import Limits
 
 LIMITS = Limits(parts=6, depth=3, recipients=4, header_bytes=400, body_characters=60, attachments=3)
 PIECES = [
@@ -31,37 +29,10 @@ mails = st.one_of(
 )
 
 
-def strings(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
-    return [string for item in inner for string in strings(item)]
-
-
-def check(raw: bytes, mail: ParsedMail, folder: Path, limits: Limits) -> None:
-    value = to_json(mail)
-    assert from_json(json.loads(to_line(value)), folder) == mail
-    for string in strings(value):
-        string.encode()
-        assert "\x00" not in string
-    assert len(mail.text) <= limits.body_characters
-    assert len(mail.html) <= limits.body_characters
-    assert len(mail.snippet) <= 201
-    assert max(len(mail.to), len(mail.cc), len(mail.reply_to)) <= limits.recipients
-    assert max(len(mail.references), len(mail.in_reply_to)) <= 100
-    assert len(mail.attachments) <= limits.attachments
-    assert sum(file.size for file in mail.attachments) <= len(raw)
-    for file in mail.attachments:
-        assert 1 <= len(file.file_name) <= 200
-        assert not set(file.file_name) & set("/\\\n\r\t\u202e")
-        assert Path(file.path).parent == folder
-        assert hashlib.sha256(Path(file.path).read_bytes()).hexdigest() == file.sha256
-
-
 @settings(max_examples=1_000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(raw=mails)
 def test_any_bytes_give_a_bounded_storable_mail(tmp_path: Path, raw: bytes) -> None:
-    check(raw, parse(raw, tmp_path, LIMITS), tmp_path, LIMITS)
+    check_mail(raw, parse(raw, tmp_path, LIMITS), tmp_path, LIMITS)
 
 
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
