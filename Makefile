@@ -41,6 +41,10 @@ test: install ## everything that must hold: lint, types, contracts, unit, events
 	$(BIN)/pytest -q -n 2 --dist loadfile libs services deploy/tests
 	$(BIN)/pytest -q tests
 
+.PHONY: fuzz
+fuzz: install ## mails that nobody sent, for SECONDS=60, of SEED=1
+	GUICHE_FUZZ_SECONDS=$(or $(SECONDS),60) GUICHE_FUZZ_SEED=$(or $(SEED),1) $(BIN)/pytest -q services/mail/tests/parsing/test_fuzz.py
+
 .PHONY: lint
 lint: install ## style, import rules and security checks of the Python code
 	$(BIN)/ruff check .
