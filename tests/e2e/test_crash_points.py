@@ -7,6 +7,7 @@ import pytest
 from conversing import messages, read, somebody
 from correspondent import Correspondent
 from e2e_support import System, about, letter
+from order import assert_in_order
 
 from servicekit.testing import eventually
 
@@ -33,6 +34,7 @@ def test_a_mail_is_one_ticket_and_acknowledged_whichever_step_dies(
         assert len(found) == 1
         said = messages(ana, found[0])
         assert [m["direction"] for m in said].count("IN") == 1
+    assert_in_order(system.data)
 
 
 def sent(system: System, mail: bytes, customer: str) -> bool:
@@ -66,6 +68,7 @@ def test_a_reply_is_sent_once_or_said_to_be_unknown_whichever_step_dies(
         assert len(customers_server.replies(customer)) == UNKNOWABLE.get(point, 1)
         assert len([m for m in messages(ana, ticket) if m["automatic"] == "UNSPECIFIED"]) == 2
         assert read(ana, ticket)["interactions"] == 2, "the start and one reply"
+    assert_in_order(system.data)
 
 
 def replied(ana: httpx.Client, ticket_id: str, key: str) -> bool:

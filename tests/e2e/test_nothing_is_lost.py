@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 from e2e_support import Browser, Customers, System, dead_letters, letter, tickets_of
+from order import assert_in_order
 from playwright.sync_api import expect
 
 from localservers.rabbitmq import RabbitMQ
@@ -43,6 +44,7 @@ def test_every_accepted_mail_is_one_ticket_whoever_is_killed(system: System, vic
 
     eventually(lambda: len(tickets_of(system, mark)) == 60, seconds=90)
     assert set(tickets_of(system, mark).values()) == {1}
+    assert_in_order(system.data)
 
 
 @pytest.mark.timeout(600)
@@ -73,6 +75,7 @@ def test_two_hundred_mails_drain_though_the_broker_restarts_the_ticket_service_s
     assert system.measured("guiche_inbox_failed_rows", WORKERS) == 0
     assert system.measured('guiche_occurrences{state="failed"}', ["routing-worker"]) == 0
     assert dead_letters(broker) == 0
+    assert_in_order(system.data)
 
 
 def test_an_open_page_catches_up_by_itself_after_the_gateway_was_killed(system: System, browser: Browser) -> None:
