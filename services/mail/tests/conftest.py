@@ -68,7 +68,7 @@ def account(database: Database, organization: UUID) -> Account:
 
 @pytest.fixture
 def receiving(database: Database, files: Files, settings: Callable[..., MailSettings]) -> Iterator[Receiving]:
-    """`receiving(**settings)` starts a receiver; it has `port`, `hints`, `intake`, `connect()` and `send(raw, …)`."""
+    """`receiving(**settings)` starts a receiver; it has `port`, `hints`, `intake`, `connect()`, `send(raw, …)` and `stop`."""
     running: list[tuple[threading.Event, threading.Thread]] = []
 
     def start(**changes: object) -> SimpleNamespace:
@@ -91,7 +91,7 @@ def receiving(database: Database, files: Files, settings: Callable[..., MailSett
             with connect() as client:
                 return client.sendmail(sender, to, raw)
 
-        return SimpleNamespace(port=port[0], hints=hints, intake=intake, connect=connect, send=send)
+        return SimpleNamespace(port=port[0], hints=hints, intake=intake, connect=connect, send=send, stop=stop)
 
     yield start
     for stop, thread in running:

@@ -204,6 +204,25 @@ def test_a_silent_client_is_disconnected(receiving, account):
         assert slow.makefile("rb").read().splitlines()[-1].startswith(b"354")
 
 
+def test_a_receiver_that_ends_takes_the_mail_under_way_and_sends_idle_clients_elsewhere(receiving, account, rows):
+    server = receiving()
+    with server.connect() as busy, server.connect() as idle:
+        idle.helo("x")
+        busy.helo("x")
+        busy.docmd("MAIL FROM:<a@b>")
+        busy.docmd(f"RCPT TO:<{MAILBOX}>")
+        assert busy.docmd("DATA")[0] == 354
+        busy.send(b"Subject: quase\r\n")
+        server.stop.set()
+        assert idle.getreply()[0] == 421
+        with pytest.raises(ConnectionRefusedError):
+            smtplib.SMTP("127.0.0.1", server.port)
+        busy.send(b"\r\ntexto\r\n.\r\n")
+        assert busy.getreply()[0] == 250
+        assert busy.getreply()[0] == 421
+    assert len(rows(RAW_MAILS)) == 1
+
+
 def test_utf8_addresses_and_eight_bit_bodies_are_taken(receiving, database, organization, rows, files):
     add_account(database, organization, "atenção@demo.guiche")
     raw = mail(body="São João".encode("latin-1"), headers="Subject: Olá\r\n".encode())

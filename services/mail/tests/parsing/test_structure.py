@@ -173,3 +173,11 @@ def test_an_invitation_beside_its_text_is_a_file(parse: Parse) -> None:
 )
 def test_dates_are_read_as_the_rfcs_ever_allowed_them(parse: Parse, date: bytes) -> None:
     assert parse(b"From: a@b.example\r\nDate: " + date + b"\r\n\r\nOi").date == datetime(2025, 10, 6, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-16", "us-ascii", "iso-8859-1"])
+def test_a_byte_order_mark_is_no_text(parse: Parse, charset: str) -> None:
+    written = "Bom dia".encode("utf-16" if charset == "utf-16" else "utf-8-sig")
+    for kind in ("plain", "html"):
+        mail = parse(HEAD + f"Content-Type: text/{kind}; charset={charset}\r\n\r\n".encode() + written)
+        assert (mail.text, mail.html) == ("Bom dia", "Bom dia" if kind == "html" else "")

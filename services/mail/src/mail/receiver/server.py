@@ -14,6 +14,9 @@ from servicekit.process import Loop
 from servicekit.telemetry import log
 
 STOP_POLL_SECONDS = 0.2
+# How long a mail that is on its way in when the process is told to stop may take to arrive.
+GRACE_SECONDS = 10.0
+LEAVE_POLL_SECONDS = 0.05
 
 
 def receiver(settings: MailSettings, intake: Intake, listening: Callable[[int], None] = lambda port: None) -> Loop:
@@ -34,18 +37,31 @@ async def serve(
     settings: MailSettings, intake: Intake, listening: Callable[[int], None], stop: threading.Event
 ) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(protocols(settings, intake), settings.smtp_host, settings.smtp_port, backlog=512)
+    room = Room(settings.smtp_max_connections, settings.smtp_max_held)
+    server = await loop.create_server(
+        protocols(settings, intake, room), settings.smtp_host, settings.smtp_port, backlog=512
+    )
     port = server.sockets[0].getsockname()[1]
     log("mail").info("smtp_listening", host=settings.smtp_host, port=port, lmtp=settings.smtp_lmtp)
     listening(port)
     while not stop.is_set():
         await asyncio.sleep(STOP_POLL_SECONDS)
-    # Connections end with the loop: who had no answer yet sends the mail again, to this process's successor.
     server.close()
+    await emptied(room, GRACE_SECONDS)
+    # Other connections end with the loop: who had no answer yet sends the mail again, to this process's successor.
 
 
-def protocols(settings: MailSettings, intake: Intake) -> Callable[[], asyncio.Protocol]:
-    room = Room(settings.smtp_max_connections, settings.smtp_max_held)
+async def emptied(room: Room, seconds: float) -> None:
+    """Until all clients have left, each after the mail that it is sending, or the time is over."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while room.receivers and loop.time() < deadline:
+        for client in list(room.receivers):
+            client.leave_between_mails()
+        await asyncio.sleep(LEAVE_POLL_SECONDS)
+
+
+def protocols(settings: MailSettings, intake: Intake, room: Room) -> Callable[[], asyncio.Protocol]:
     tls = tls_context(settings)
     kind = LmtpReceiver if settings.smtp_lmtp else Receiver
     name = settings.smtp_name or None

@@ -21,6 +21,7 @@ TOO_MANY_RECIPIENTS = "452 4.5.3 Too many recipients; send the mail to the other
 UNKNOWN = "550 5.1.1 No such mailbox here"
 TROUBLE = "451 4.3.0 The mail could not be stored; try again later"
 BUSY = "421 4.3.2 Too busy; try again later"
+LEAVING = "421 4.3.2 This server ends; try again at once"
 ACCEPTED = "250 2.0.0 Accepted"
 
 
@@ -30,6 +31,7 @@ class Room:
     def __init__(self, max_connections: int, max_held: int) -> None:
         self.max_connections, self.max_held = max_connections, max_held
         self.connections = self.held = 0
+        self.receivers: set[Receiver] = set()
 
     def connected(self, change: int) -> None:
         self.connections += change
@@ -69,13 +71,23 @@ class Receiver(SMTP):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if self._original_transport is None:
             self.room.connected(+1)
+            self.room.receivers.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, error: Exception | None) -> None:
         # After STARTTLS the outer and the inner transport each tell of the one loss.
         if self.transport is not None:
             self.room.connected(-1)
+            self.room.receivers.discard(self)
         super().connection_lost(error)
+
+    def leave_between_mails(self) -> None:
+        """Tells a client that is not within a transaction to go elsewhere (RFC 5321, 3.8); else does nothing."""
+        under_way = self.envelope is not None and self.envelope.mail_from is not None
+        if isinstance(self.transport, asyncio.WriteTransport) and not under_way and not self.transport.is_closing():
+            ANSWERS.labels("CONNECT", "421").inc()
+            self.transport.write(f"{LEAVING}\r\n".encode())
+            self.transport.close()
 
     @syntax("STARTTLS")
     async def smtp_STARTTLS(self, arg: str) -> None:
