@@ -53,7 +53,8 @@ lint: install ## style, import rules and security checks of the Python code
 
 .PHONY: types
 types: install ## static types of the Python code
-	$(BIN)/mypy $(SOURCES) proto/generate.py
+	$(BIN)/mypy $(SOURCES) proto/generate.py deploy/docker deploy/tests/rendering.py \
+		$(addprefix deploy/containers/,engine.py images.py tcp.py cluster.py)
 
 .PHONY: contracts
 contracts: install ## contracts are well made, and what is generated from them is current
@@ -74,6 +75,17 @@ format: install ## format the Python code
 .PHONY: bench
 bench: install ## measure, each figure beside a limit taken in the same run
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+##@ Run it on Kubernetes
+
+.PHONY: images
+images: install web ## an image per service, with podman; GUICHE_BASE_IMAGE chooses the base, see deploy/docker/Dockerfile
+	@$(BIN)/python deploy/containers/images.py
+
+.PHONY: containers
+containers: install web ## the chart's pods, run with podman: a conversation from end to end, and a rolling restart under load
+	@$(BIN)/python -m localservers install
+	$(BIN)/pytest -q deploy/containers
 
 ##@ Parts of the above
 

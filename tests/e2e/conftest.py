@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from correspondent import Correspondent
@@ -44,19 +46,40 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
 
 
 @pytest.fixture(scope="session")
-def customers_server() -> Iterator[Correspondent]:
+def installation() -> dict[str, Any] | None:
+    """What GUICHE_E2E_INSTALLATION, a file as up.json, says of a system that runs already; tests that look into its
+    processes need one of their own. `relay` in it: where that system hands its mails over, [host, port]."""
+    file = os.environ.get("GUICHE_E2E_INSTALLATION")
+    return json.loads(Path(file).read_text()) if file else None
+
+
+@pytest.fixture(scope="session")
+def customers_server(installation: dict[str, Any] | None) -> Iterator[Correspondent]:
     """Where everything goes that the system sends."""
-    running = Correspondent()
+    running = Correspondent(*installation["relay"]) if installation else Correspondent()
     running.start()
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="session")
-def system(
-    tmp_path_factory: pytest.TempPathFactory, collector: Collector, broker: RabbitMQ, customers_server: Correspondent
+def system(request: pytest.FixtureRequest, installation: dict[str, Any] | None) -> Iterator[System]:
+    if installation:
+        yield System(Path(), installation)
+    else:
+        with started_here(*map(request.getfixturevalue, ("data", "collector", "broker", "customers_server"))) as own:
+            yield own
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("guiche")
+
+
+@contextmanager
+def started_here(
+    data: Path, collector: Collector, broker: RabbitMQ, customers_server: Correspondent
 ) -> Iterator[System]:
-    data = tmp_path_factory.mktemp("guiche")
     port, smtp_port = free_ports(2)
     environment = {
         **os.environ,

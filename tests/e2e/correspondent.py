@@ -44,15 +44,15 @@ class Correspondent:
     routes: by domain, the port of the server that gets its mail; others' mail ends here.
     strips: whether marks of automatic mail get lost on the way, as at some hops they do."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.received: list[Received] = []
         self.refused: dict[str, str] = {}
         self.routes: dict[str, int] = {}
         self.strips = False
         self.onward = ThreadPoolExecutor(1)
         self.lock = threading.Lock()
-        (self.port,) = free_ports(1)
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port, ready_timeout=10)
+        self.port = port or free_ports(1)[0]
+        self.controller = Controller(self, hostname=host, port=self.port, ready_timeout=10)
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
