@@ -39,11 +39,16 @@ test: install ## everything that must hold: lint, types, contracts, unit, events
 	@$(BIN)/python -m localservers install
 	@$(MAKE) --no-print-directory web-test web-browser-test web
 	$(BIN)/pytest -q -n 2 --dist loadfile libs services deploy/tests
-	$(BIN)/pytest -q tests
+	$(BIN)/pytest -q tests --ignore=tests/faults/long
 
 .PHONY: fuzz
 fuzz: install ## mails that nobody sent, for SECONDS=60, of SEED=1
 	GUICHE_FUZZ_SECONDS=$(or $(SECONDS),60) GUICHE_FUZZ_SEED=$(or $(SEED),1) $(BIN)/pytest -q services/mail/tests/parsing/test_fuzz.py
+
+.PHONY: faults
+faults: install ## kill, freeze, cut, fill, restart and confuse every part under load (root, twenty minutes)
+	@$(BIN)/python -m localservers install
+	$(BIN)/pytest -q tests/faults
 
 .PHONY: lint
 lint: install ## style, import rules and security checks of the Python code

@@ -1,0 +1,158 @@
+"""An installation whose every part is in the test's hands: processes, servers, lines, disks and clocks."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import psycopg
+from correspondent import Correspondent
+from e2e_support import System
+from faults_proxy import Proxy
+from sqlalchemy import make_url
+
+from all_in_one.environment import free_ports, free_range
+from all_in_one.up import PROCESSES
+from localservers.postgres import Postgres, postgres
+from localservers.processes import free_port
+from localservers.rabbitmq import RabbitMQ, rabbitmq
+from servicekit.testing import eventually
+
+FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+# Of the disks: enough for a test's mails, little enough to be filled in a moment.
+FILES_SIZE, DATABASE_SIZE = "64m", "400m"
+
+
+class House:
+    """lines: proxies by what they lead to. system: as the end-to-end tests know it."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.stack, self.server_stack = ExitStack(), ExitStack()
+        self.database_port = free_port()
+        self.lines: dict[str, Proxy] = {}
+        self.clock = data / "clock"
+        self.clock.write_text("+0\n")
+        self.customers = Correspondent()
+        self.system: System
+        self.server: Postgres
+        self.broker: RabbitMQ
+
+    def start(self) -> None:
+        disk(self.stack, self.data / "database", DATABASE_SIZE)
+        disk(self.stack, self.data / "files", FILES_SIZE)
+        self.customers.start()
+        self.stack.callback(self.customers.stop)
+        self.stack.callback(self.server_stack.close)
+        self.start_database()
+        self.broker = self.stack.enter_context(rabbitmq(self.data / "broker"))
+        port, smtp_port = free_ports(2)
+        for name, target in {
+            "database": self.database_port,
+            "broker": self.broker.port,
+            "relay": self.customers.port,
+            "receiver": smtp_port,
+        }.items():
+            self.lines[name] = Proxy(target)
+            self.stack.callback(self.lines[name].stop)
+        environment = {**os.environ, **self.settings(port, smtp_port)}
+        with (self.data / "up.log").open("wb") as log:
+            command = [sys.executable, "-m", "all_in_one", "serve"]
+            self.supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        self.stack.callback(self.end)
+        told = eventually(self.told, seconds=180)
+        self.system = System(self.data, told)
+
+    def settings(self, port: int, smtp_port: int) -> dict[str, str]:
+        url = make_url(self.server.url).set(port=self.lines["database"].port)
+        faked = {
+            "LD_PRELOAD": str(FAKETIME),
+            "FAKETIME_TIMESTAMP_FILE": str(self.clock),
+            "FAKETIME_CACHE_DURATION": "1",
+            # What is measured in seconds passed is no matter of the clock on the wall.
+            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        }
+        return {
+            "GUICHE_DATA": str(self.data),
+            "GUICHE_PORT": str(port),
+            "GUICHE_SMTP_PORT": str(smtp_port),
+            "GUICHE_FIRST_WATCH_PORT": str(free_range(len(PROCESSES))),
+            "GUICHE_POSTGRES_URL": url.render_as_string(hide_password=False),
+            "GUICHE_RABBITMQ_URL": self.broker.url.replace(str(self.broker.port), str(self.lines["broker"].port)),
+            "GUICHE_SMTP_RELAY": f"127.0.0.1:{self.lines['relay'].port}",
+            "GUICHE_SMTP_RELAY_TIMEOUT": "5",
+            **(faked if FAKETIME.exists() else {}),
+        }
+
+    def told(self) -> dict[str, object] | None:
+        assert self.supervisor.poll() is None, (self.data / "up.log").read_text()[-4000:]
+        file = self.data / "up.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+    def end(self) -> None:
+        self.supervisor.send_signal(signal.SIGTERM)
+        self.supervisor.wait(timeout=90)
+
+    # What is in the test's hands.
+
+    def start_database(self) -> None:
+        self.server = self.server_stack.enter_context(postgres(self.data / "database", port=self.database_port))
+
+    def stop_database(self) -> None:
+        self.server_stack.close()
+
+    def database_answers(self) -> bool:
+        try:
+            psycopg.connect(self.server.url.replace("+psycopg", "", 1), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> list[int]:
+        """A signal to all processes of that name, its children too."""
+        pids = self.system.pids(name)
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        return pids
+
+    @contextmanager
+    def another(self, *words: str) -> Iterator[None]:
+        """A further process beside those that stand: it takes over what they let lie."""
+        (pid, *_) = self.system.pids("mail-api")
+        told = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        environment = dict(word.split("=", 1) for word in told if "=" in word) | {"GUICHE_WATCH_PORT": "0"}
+        with (self.data / "another.log").open("ab") as log:
+            process = subprocess.Popen([sys.executable, "-m", *words], env=environment, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(timeout=60)
+
+
+def disk(stack: ExitStack, folder: Path, size: str) -> None:
+    """A small disk of its own, which can be filled."""
+    folder.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
+    stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+
+
+@contextmanager
+def full(folder: Path) -> Iterator[None]:
+    """As long as this lasts, not a byte more fits onto the folder's disk."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"\0" * 1024 * 1024):
+            pass
+    with filler.open("ab", buffering=0) as file, suppress(OSError):
+        while file.write(b"\0" * 512):
+            pass
+    try:
+        yield
+    finally:
+        filler.unlink()

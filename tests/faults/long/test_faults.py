@@ -1,0 +1,43 @@
+"""Whatever breaks under load: everything that was promised is kept, and the checker finds nothing.
+
+Each fault by itself, so that one knows which it was. `make faults`; a minute of all of them is part of `make test`.
+"""
+
+import faults
+import pytest
+from faults import Fault
+from faults_flood import Flood, kept, poisoned
+from faults_house import House
+
+FAULTS: dict[str, Fault] = {
+    "every process is killed every few seconds": lambda h, f: faults.kill_in_turn(h, f, rounds=2),
+    "the broker restarts": lambda h, f: faults.restart_the_broker(h, f, times=3),
+    "the database restarts": lambda h, f: faults.restart_the_database(h, f, times=3),
+    "the database crashes": faults.crash_the_database,
+    "the disk of files is full": lambda h, f: faults.fill_the_disk_of_files(h, f, seconds=15),
+    "the disk of the database is full": lambda h, f: faults.fill_the_disk_of_the_database(h, f, seconds=15),
+    "workers freeze past their leases": faults.freeze_past_the_leases,
+    "workers freeze past their heartbeats": lambda h, f: faults.freeze_past_the_leases(h, f, faults.PAST_HEARTBEATS),
+    "lines are slow": lambda h, f: faults.slow_lines(h, f, seconds=30),
+    "lines are cut": faults.cut_lines,
+    "events come twice and in any order": lambda h, f: faults.double_and_shuffle(h, f, seconds=15),
+    "clocks jump": faults.jump_clocks,
+}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
+def test_nothing_is_lost_or_doubled_when(house: House, fault: Fault) -> None:
+    with Flood(house) as flood:
+        flood.grows(20)
+        fault(house, flood)
+        flood.grows(10)
+    kept(flood, seconds=240)
+
+
+def test_poison_hurts_nobody_but_is_found_and_named(house: House) -> None:
+    with Flood(house) as flood:
+        flood.grows(5)
+        poisoned(house)
+        flood.grows(10)
+    kept(flood)

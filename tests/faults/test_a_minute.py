@@ -1,0 +1,26 @@
+"""A minute of every fault, one on top of the other: what was promised is kept, and the checker finds nothing."""
+
+import faults
+import pytest
+from faults_flood import Flood, kept, poisoned
+from faults_house import House
+
+KILLED = ("mail-receiver", "mail-send", "mail-worker", "ticket-api", "ticket-worker", "gateway")
+
+
+@pytest.mark.timeout(300)
+def test_a_minute_of_everything_loses_and_doubles_nothing(house: House) -> None:
+    with Flood(house) as flood:
+        flood.grows(5)
+        with faults.frozen(house, ("mail-ingest", "routing-worker")):
+            faults.double_and_shuffle(house, flood, seconds=2)
+            faults.cut_lines(house, flood, times=1, away=0.3)
+            faults.slow_lines(house, flood, seconds=2)
+            faults.restart_the_broker(house, flood)
+            faults.crash_the_database(house, flood)
+            faults.fill_the_disk_of_files(house, flood, seconds=1)
+            faults.fill_the_disk_of_the_database(house, flood, seconds=1)
+        faults.jump_clocks(house, flood, jumps=(+3600, -3600), stay=1.5)
+        faults.kill_in_turn(house, flood, pause=0.3, names=KILLED)
+        poisoned(house)
+    kept(flood)
