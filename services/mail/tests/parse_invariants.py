@@ -12,6 +12,7 @@ from mail.parsing.model import Limits, ParsedMail
 from mail.parsing.wire import from_json, to_json, to_line
 
 UNSAFE_IN_NAMES = set("/\\\n\r\t\0\u202e\u200f")
+_BRACKETS = re.compile(r"\(.*\)|\(.*$", re.DOTALL)
 _LEADS_OUTSIDE = re.compile(r"\s*(https?|mailto|tel):", re.IGNORECASE)
 
 
@@ -68,4 +69,6 @@ def check_html(mail: ParsedMail) -> None:
             if name in ("href", "data-remote-src"):
                 assert _LEADS_OUTSIDE.match(value or "")
             if name == "style":
-                assert {part.partition(":")[0] for part in (value or "").split(";")} <= markup._STYLE_PROPERTIES | {""}
+                # Within brackets a semicolon separates nothing.
+                properties = _BRACKETS.sub("", value or "").split(";")
+                assert {part.partition(":")[0].strip() for part in properties} <= markup._STYLE_PROPERTIES | {""}
