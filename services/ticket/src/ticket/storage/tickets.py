@@ -25,7 +25,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
 from ticket.domain.facts import Facts, Priority, Status
@@ -189,15 +189,14 @@ def has_live(connection: Connection, conversation_id: UUID) -> bool:
 
 
 def lock_last_closed(connection: Connection, conversation_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
-    """The ticket opened last of each conversation, where it is closed."""
-    last = (
-        select(TICKETS.c.id)
-        .ext(distinct_on(TICKETS.c.conversation_id))
-        .where(TICKETS.c.conversation_id.in_(conversation_ids))
-        .order_by(TICKETS.c.conversation_id, TICKETS.c.id.desc())
-    )
-    closed = TICKETS.c.id.in_(last) & (TICKETS.c.status == CLOSED)
-    query = select(TICKETS).where(closed).order_by(TICKETS.c.id).with_for_update()
+    """The ticket of each conversation that none continues yet, where it is closed.
+
+    Not the one with the greatest id: ids are in the order of clocks, and clocks are set back.
+    """
+    later = TICKETS.alias("later")
+    continued = select(later.c.id).where(later.c.previous_ticket_id == TICKETS.c.id).exists()
+    last = TICKETS.c.conversation_id.in_(conversation_ids) & (TICKETS.c.status == CLOSED) & ~continued
+    query = select(TICKETS).where(last).order_by(TICKETS.c.id).with_for_update()
     return {row.conversation_id: row for row in connection.execute(query)}
 
 
