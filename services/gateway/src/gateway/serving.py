@@ -1,14 +1,16 @@
 """The two servers the gateway runs under: granian in a process of its own, uvicorn beside other services."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Any
 
 import uvicorn
-from granian import Granian
 from granian.constants import HTTPModes, Interfaces
+from granian.server import MPServer
 
 from gateway.config import Settings
 from gateway.edge import Edge
@@ -24,10 +26,25 @@ PARENT_SECONDS = 0.5
 MAX_CONNECTIONS = 20_000
 
 
+# By which the main process tells its worker that both are about to end.
+DRAIN = signal.SIGUSR1
+
+
+class Server(MPServer):
+    """Streams last as long as their clients want, so that granian would wait for them in vain and kill its worker."""
+
+    def signal_handler_interrupt(self, *arguments: Any, **named: Any) -> None:
+        for worker in self.wrks:
+            # One that has just died of itself is none to tell.
+            with suppress(ProcessLookupError):
+                os.kill(worker.inner.pid, DRAIN)
+        super().signal_handler_interrupt(*arguments, **named)  # type: ignore[no-untyped-call]  # it has no annotations
+
+
 def serve_granian(target: str = "gateway.serving:application") -> None:
     """Until a signal. One worker: a process has one hub, one port for its metrics, and is multiplied from outside."""
     settings = Settings()
-    Granian(
+    Server(
         target,
         factory=True,
         address=settings.host,
@@ -46,7 +63,9 @@ def application(extra: Mapping[str, View] | None = None) -> Edge:
     settings = Settings()
     telemetry.start("gateway", settings.otlp_endpoint, settings.log_level)
     threading.Thread(target=end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
-    return build(settings, extra, [watching(settings)]).asgi
+    app = build(settings, extra, [watching(settings)])
+    signal.signal(DRAIN, lambda *_: app.hub.drain())
+    return app.asgi
 
 
 def end_with(parent: int) -> None:
