@@ -44,6 +44,9 @@ OPTIONS = [
     ("grpc.max_receive_message_length", 16 * 1024 * 1024),
     # A neighbour that comes back is found within a second, not after gRPC's two minutes of back-off.
     ("grpc.max_reconnect_backoff_ms", 1_000),
+    # While a neighbour is rolled out, names are asked for again within a second, not after gRPC's half minute: by then
+    # all addresses of the last answer can be gone.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
 ]
 
 
