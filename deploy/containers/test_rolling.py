@@ -48,10 +48,11 @@ class Attendant(threading.Thread):
         listed = self.ask("GET", "/tickets?pageSize=20")
         self.ask("GET", "/tickets:counts")
         for ticket in (listed or {}).get("tickets", [])[:2]:
-            self.ask("GET", f"/tickets/{ticket['id']}")
-            self.ask("GET", f"/tickets/{ticket['id']}/messages")
+            # Of two who start it at once one is told who was faster, and the other's list shows what is gone from view.
+            self.ask("GET", f"/tickets/{ticket['id']}", ok=(200, 404))
+            self.ask("GET", f"/tickets/{ticket['id']}/messages", ok=(200, 404))
             if "start" in ticket["allowedVerbs"] and not ticket.get("holder"):
-                self.ask("POST", f"/tickets/{ticket['id']}:start", ok=(200, 409))
+                self.ask("POST", f"/tickets/{ticket['id']}:start", ok=(200, 404, 409))
 
     def ask(self, method: str, path: str, ok: tuple[int, ...] = (200,)) -> dict[str, Any] | None:
         try:
@@ -119,8 +120,8 @@ def test_a_rolling_restart_fails_no_request_and_loses_no_mail(installation: Inst
         for deployment in list(installation.cluster.pods):
             if deployment.startswith(f"guiche-{service}"):
                 installation.cluster.roll_out(deployment)
-    assert [failure for one in attendants for failure in one.failures] == []
-    assert customer.failures == []
+    failures = [failure for one in (*attendants, customer) for failure in one.failures]
+    assert not failures, "\n".join(failures)
     with system.client("carla") as carla:
 
         def subjects() -> Counter[str]:
