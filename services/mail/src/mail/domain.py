@@ -95,6 +95,8 @@ class Message:
     joined_by: JoinRule = ""
     # Without quoted history; empty: all of the text is new.
     new_text: str = ""
+    # Grows with each change of its delivery.
+    delivery_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

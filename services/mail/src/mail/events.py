@@ -44,9 +44,15 @@ def message_received(conversation: Conversation, message: Message, account_id: U
 
 
 def delivery_changed(
-    message_id: UUID, organization_id: UUID, conversation_id: UUID, ticket_id: UUID | None, state: str, automatic: str
+    message_id: UUID,
+    organization_id: UUID,
+    conversation_id: UUID,
+    ticket_id: UUID | None,
+    state: str,
+    automatic: str,
+    version: int,
 ) -> tuple[str, DeliveryChanged]:
-    """state: QUEUED, SENDING, …; automatic: as the message's."""
+    """state: QUEUED, SENDING, …; automatic: as the message's; version: of the delivery, as it is with this state."""
     event = DeliveryChanged(
         message_id=str(message_id),
         organization_id=str(organization_id),
@@ -54,5 +60,6 @@ def delivery_changed(
         ticket_id=str(ticket_id or ""),
         state=DeliveryState.Value(f"DELIVERY_STATE_{state}"),
         automatic=automatic_kind(automatic),
+        version=version,
     )
     return event.conversation_id, event

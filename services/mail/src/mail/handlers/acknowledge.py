@@ -103,4 +103,5 @@ def acknowledgement(
         message_id_header=signing.header_id_of(secret, message_id, sendable(account.address)),
         delivery_state="QUEUED",
         delivery_at=now,
+        delivery_version=1,
     )

@@ -84,7 +84,7 @@ def queue(
         [],
         people,
     )
-    tell(connection, message, organization_id, "QUEUED")
+    tell(connection, message, organization_id, "QUEUED", message.delivery_version)
     poke(connection, CHANNEL)
 
 
@@ -108,14 +108,14 @@ def change(
 ) -> None:
     """Sets the state and tells of it, unless it is the one it had."""
     rows = [{"email": one.email, "detail": one.detail} for one in refused]
-    deliveries.set_state(connection, message.id, state, detail, rows)
+    version = deliveries.set_state(connection, message.id, state, detail, rows)
     if state != message.delivery_state:
-        tell(connection, message, organization_id, state)
+        tell(connection, message, organization_id, state, version)
 
 
-def tell(connection: Connection, message: Message, organization_id: UUID, state: DeliveryState) -> None:
+def tell(connection: Connection, message: Message, organization_id: UUID, state: DeliveryState, version: int) -> None:
     of = (message.conversation_id, message.ticket_id)
-    publish(connection, [delivery_changed(message.id, organization_id, *of, state, message.automatic)])
+    publish(connection, [delivery_changed(message.id, organization_id, *of, state, message.automatic, version)])
 
 
 def resend(connection: Connection, message_id: UUID) -> None:

@@ -18,6 +18,7 @@ from mail.storage.tables import CONVERSATIONS, DELIVERIES, MESSAGES, TICKETS
 
 MOST_COUNTED = 10_000
 LIVE = DELIVERIES.c.done_at.is_(None) & DELIVERIES.c.failed_at.is_(None)
+NEXT_VERSION = MESSAGES.c.delivery_version + 1
 DUE = LIVE & (DELIVERIES.c.next_at <= func.clock_timestamp())
 
 
@@ -31,7 +32,7 @@ def release(connection: Connection, message_id: UUID, ticket_id: UUID) -> Messag
     """The draft, no longer one. None where there is none, or it is on its way already."""
     draft = (MESSAGES.c.id == message_id) & (MESSAGES.c.ticket_id == ticket_id) & (MESSAGES.c.delivery_state == "DRAFT")
     now = func.clock_timestamp()
-    released = {"delivery_state": "QUEUED", "delivery_at": now, "received_at": now}
+    released = {"delivery_state": "QUEUED", "delivery_at": now, "received_at": now, "delivery_version": NEXT_VERSION}
     row = connection.execute(update(MESSAGES).where(draft).values(released).returning(MESSAGES)).one_or_none()
     return Message(**row._mapping) if row else None
 
@@ -52,10 +53,12 @@ def lock_message(connection: Connection, message_id: UUID) -> tuple[Message, UUI
     return Message(**values), organization_id
 
 
-def set_state(connection: Connection, message_id: UUID, state: str, detail: str, refused: Sequence[Any]) -> None:
+def set_state(connection: Connection, message_id: UUID, state: str, detail: str, refused: Sequence[Any]) -> int:
+    """The version of the delivery that this is."""
     changed = {"delivery_state": state, "delivery_detail": detail, "refused": list(refused)}
-    now = {"delivery_at": func.clock_timestamp()}
-    connection.execute(update(MESSAGES).where(MESSAGES.c.id == message_id).values(changed | now))
+    now = {"delivery_at": func.clock_timestamp(), "delivery_version": NEXT_VERSION}
+    statement = update(MESSAGES).where(MESSAGES.c.id == message_id).values(changed | now)
+    return int(connection.execute(statement.returning(MESSAGES.c.delivery_version)).scalar_one())
 
 
 def lock_next(connection: Connection) -> Row[Any] | None:

@@ -83,6 +83,7 @@ MESSAGES = Table(
     Column("refused", JSONB, nullable=False),
     Column("joined_by", Text, nullable=False),
     Column("new_text", Text, nullable=False),
+    Column("delivery_version", BigInteger, nullable=False),
 )
 
 ATTACHMENTS = Table(
