@@ -5,20 +5,31 @@ from uuid import uuid4
 import pytest
 from guiche.mail.v1 import message_events_pb2, message_pb2
 from guiche.ticket.v1 import ticket_events_pb2
+from sqlalchemy import select
 from ticket_support import Calls, Company, kinds, status, told
 
 from servicekit.database import Database
 from servicekit.ids import new_id
 from ticket.consumers import delivery_changed
+from ticket.storage import tickets
 
 
-def deliver(database: Database, company: Company, ticket_id: str, message_id: str, state: str, times: int = 1) -> None:
+def deliver(
+    database: Database,
+    company: Company,
+    ticket_id: str,
+    message_id: str,
+    state: str,
+    times: int = 1,
+    version: int = 0,
+) -> None:
     """Mail tells what became of a message."""
     said = message_events_pb2.DeliveryChanged(
         message_id=message_id,
         organization_id=str(company.id),
         ticket_id=ticket_id,
         state=message_pb2.DeliveryState.Value(f"DELIVERY_STATE_{state}"),
+        version=version,
     )
     for _ in range(times):
         with database.transaction() as connection:
@@ -80,3 +91,18 @@ def test_a_closed_ticket_whose_conversation_goes_on_elsewhere_does_not_come_back
     after = calls.get(company.ana, ticket_id)
     assert (status(after), after.interactions) == ("CLOSED", before.interactions)
     assert kinds(calls, company.ana, ticket_id)[-1] == "DELIVERY_FAILED"
+
+
+def test_of_states_that_are_told_in_the_wrong_order_the_newest_stands(
+    calls: Calls, company: Company, ticket_id: str, database: Database
+) -> None:
+    message = str(new_id())
+    calls.reply(company.ana, ticket_id, "PENDING", message_id=message)
+    deliver(database, company, ticket_id, message, "FAILED", version=3)
+    deliver(database, company, ticket_id, message, "QUEUED", version=1)
+    deliver(database, company, ticket_id, message, "FAILED", version=3)
+    assert kinds(calls, company.ana, ticket_id).count("DELIVERY_FAILED") == 1
+    deliver(database, company, ticket_id, message, "SENT", version=6)
+    deliver(database, company, ticket_id, message, "QUEUED", version=4)
+    with database.transaction() as connection:
+        assert connection.scalar(select(tickets.REPLIES.c.delivery_state)) == "SENT"

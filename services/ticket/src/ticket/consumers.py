@@ -81,7 +81,8 @@ def delivery_changed(connection: Connection, event: Message) -> None:
         return
     organization_id, ticket_id, message_id = map(UUID, (said.organization_id, said.ticket_id, said.message_id))
     state = messages.state_of(said.state)
-    messages.delivery_changed(connection, organization_id, ticket_id, message_id, state, datetime.now(UTC))
+    now = datetime.now(UTC)
+    messages.delivery_changed(connection, organization_id, ticket_id, message_id, state, now, said.version)
 
 
 CONSUMES: Mapping[type[Message], EventHandler] = {

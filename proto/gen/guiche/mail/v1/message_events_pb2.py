@@ -27,7 +27,7 @@ from guiche.common.v1 import reference_pb2 as guiche_dot_common_dot_v1_dot_refer
 from guiche.mail.v1 import message_pb2 as guiche_dot_mail_dot_v1_dot_message__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#guiche/mail/v1/message_events.proto\x12\x0eguiche.mail.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a guiche/common/v1/reference.proto\x1a\x1cguiche/mail/v1/message.proto\"\xac\x02\n\x0fMessageReceived\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12,\n\x08platform\x18\x05 \x01(\x0e\x32\x1a.guiche.common.v1.Platform\x12+\n\x06sender\x18\x06 \x01(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\x0f\n\x07subject\x18\x07 \x01(\t\x12\x0f\n\x07snippet\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tautomatic\x18\n \x01(\t\"\xca\x01\n\x0f\x44\x65liveryChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\x12\x11\n\tticket_id\x18\x04 \x01(\t\x12,\n\x05state\x18\x05 \x01(\x0e\x32\x1d.guiche.mail.v1.DeliveryState\x12\x30\n\tautomatic\x18\x06 \x01(\x0e\x32\x1d.guiche.mail.v1.AutomaticKindb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#guiche/mail/v1/message_events.proto\x12\x0eguiche.mail.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a guiche/common/v1/reference.proto\x1a\x1cguiche/mail/v1/message.proto\"\xac\x02\n\x0fMessageReceived\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x12\n\naccount_id\x18\x03 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x04 \x01(\t\x12,\n\x08platform\x18\x05 \x01(\x0e\x32\x1a.guiche.common.v1.Platform\x12+\n\x06sender\x18\x06 \x01(\x0b\x32\x1b.guiche.mail.v1.MailAddress\x12\x0f\n\x07subject\x18\x07 \x01(\t\x12\x0f\n\x07snippet\x18\x08 \x01(\t\x12/\n\x0breceived_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tautomatic\x18\n \x01(\t\"\xdb\x01\n\x0f\x44\x65liveryChanged\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x03 \x01(\t\x12\x11\n\tticket_id\x18\x04 \x01(\t\x12,\n\x05state\x18\x05 \x01(\x0e\x32\x1d.guiche.mail.v1.DeliveryState\x12\x30\n\tautomatic\x18\x06 \x01(\x0e\x32\x1d.guiche.mail.v1.AutomaticKind\x12\x0f\n\x07version\x18\x07 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,5 +37,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGERECEIVED']._serialized_start=153
   _globals['_MESSAGERECEIVED']._serialized_end=453
   _globals['_DELIVERYCHANGED']._serialized_start=456
-  _globals['_DELIVERYCHANGED']._serialized_end=658
+  _globals['_DELIVERYCHANGED']._serialized_end=675
 # @@protoc_insertion_point(module_scope)

@@ -86,6 +86,7 @@ class DeliveryChanged(_message.Message):
     TICKET_ID_FIELD_NUMBER: _builtins.int
     STATE_FIELD_NUMBER: _builtins.int
     AUTOMATIC_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     organization_id: _builtins.str
     conversation_id: _builtins.str
@@ -93,6 +94,8 @@ class DeliveryChanged(_message.Message):
     state: _message_pb2.DeliveryState.ValueType
     automatic: _message_pb2.AutomaticKind.ValueType
     """UNSPECIFIED: an attendant's reply."""
+    version: _builtins.int
+    """Grows with each change of this message's delivery, so that of two events the newer one is known. 0: not said."""
     def __init__(
         self,
         *,
@@ -102,10 +105,11 @@ class DeliveryChanged(_message.Message):
         ticket_id: _builtins.str = ...,
         state: _message_pb2.DeliveryState.ValueType = ...,
         automatic: _message_pb2.AutomaticKind.ValueType = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["automatic", b"automatic", "conversation_id", b"conversation_id", "message_id", b"message_id", "organization_id", b"organization_id", "state", b"state", "ticket_id", b"ticket_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["automatic", b"automatic", "conversation_id", b"conversation_id", "message_id", b"message_id", "organization_id", b"organization_id", "state", b"state", "ticket_id", b"ticket_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -102,16 +102,27 @@ def add_publishers(connection: Connection, messages: Sequence[Written]) -> None:
 
 
 def delivery_changed(
-    connection: Connection, organization_id: UUID, ticket_id: UUID, message_id: UUID, state: str, now: datetime
+    connection: Connection,
+    organization_id: UUID,
+    ticket_id: UUID,
+    message_id: UUID,
+    state: str,
+    now: datetime,
+    version: int = 0,
 ) -> None:
-    """state: as DeliveryState without prefix. A state told twice acts once; after a new attempt it may act again."""
+    """state: as DeliveryState without prefix. A state told twice acts once; after a new attempt it may act again.
+
+    version: of the delivery. One that is older than what is known is no news, however late it comes.
+    """
     tickets.lock(connection, organization_id, ticket_id)
     row = tickets.find(connection, organization_id, ticket_id)
     if row is None:
         return
-    news = tickets.note_delivery(connection, ticket_id, message_id, state)
+    noted = tickets.note_delivery(connection, ticket_id, message_id, state, version)
+    if noted == "old":
+        return
     verb = VERBS_OF_DELIVERY.get(state)
-    if verb is None or not news:
+    if verb is None or noted == "known":
         publish(connection, [(str(ticket_id), events.delivery_changed(row, str(message_id)))])
         return
     old = tickets.facts_of(row)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import (
@@ -98,6 +98,7 @@ REPLIES = Table(
     Column("attendant_id", ID, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("delivery_state", Text, nullable=False),
+    Column("delivery_version", BigInteger, nullable=False),
 )
 # Written into statements as they are: from a parameter the planner cannot tell that a partial index serves.
 CLOSED: ColumnElement[str] = literal_column("'CLOSED'")
@@ -289,11 +290,22 @@ def was_given(connection: Connection, ticket_id: UUID, attendant_id: UUID, reque
     return connection.scalar(query) is not None
 
 
-def note_delivery(connection: Connection, ticket_id: UUID, message_id: UUID, state: str) -> bool:
-    """Keeps what became of a reply; False where that is known, or it is no reply of this ticket."""
-    known = (REPLIES.c.message_id == message_id) & (REPLIES.c.ticket_id == ticket_id)
-    statement = REPLIES.update().where(known, REPLIES.c.delivery_state != state).values(delivery_state=state)
-    return connection.scalar(statement.returning(REPLIES.c.message_id)) is not None
+def note_delivery(
+    connection: Connection, ticket_id: UUID, message_id: UUID, state: str, version: int
+) -> Literal["news", "known", "old"]:
+    """Keeps what became of a reply; "known" also where it is no reply of this ticket. For who holds the ticket's lock.
+
+    version: 0 where mail does not say; then it is taken as it comes.
+    """
+    of = (REPLIES.c.message_id == message_id) & (REPLIES.c.ticket_id == ticket_id)
+    reply = connection.execute(select(REPLIES).where(of)).one_or_none()
+    if reply is None:
+        return "known"
+    if 0 < version <= reply.delivery_version:
+        return "known" if version == reply.delivery_version else "old"
+    newest = max(version, reply.delivery_version)
+    connection.execute(REPLIES.update().where(of).values(delivery_state=state, delivery_version=newest))
+    return "news" if state != reply.delivery_state else "known"
 
 
 def reserve_protocols(connection: Connection, wanted: Sequence[dict[str, Any]]) -> set[str]:
