@@ -1,13 +1,14 @@
 """One installation for all faults: what one of them leaves behind is the next one's to live with."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from faults_house import FAKETIME, House, disk
+from faults_house import House, disk
 
 from localservers import packages
 from servicekit.testing import eventually
@@ -17,8 +18,8 @@ from servicekit.testing import eventually
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     if not small_disks(tmp_path_factory.mktemp("mount")):
         pytest.skip("This machine lets nobody mount a disk small enough to be filled: these tests need root.")
-    if not FAKETIME.exists():
-        packages.ensure("libfaketime")
+    if shutil.which("cc") is None:
+        packages.ensure("gcc", "libc6-dev")
     made = House(tmp_path_factory.mktemp("faults"))
     try:
         made.start()

@@ -175,10 +175,9 @@ def pass_on(channel: BlockingChannel, ours: str) -> None:
 def jump_clocks(house: House, flood: Flood, jumps: tuple[int, ...] = (+3600, -3600, 0), stay: float = 5.0) -> None:
     """Of every process of ours, while it runs. The servers keep the right time, as they would on machines of their own."""
     for seconds in jumps:
-        house.clock.write_text(f"{seconds:+d}\n")
+        house.move_clock(seconds)
         wait(stay)
-    house.clock.write_text("+0\n")
-    wait(2)
+    house.move_clock(0)
 
 
 Fault = Callable[[House, Flood], None]
