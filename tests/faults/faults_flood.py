@@ -237,7 +237,7 @@ def poisoned(house: House) -> None:
         )
         return {finding.what for result in found for finding in result.findings}
 
-    eventually(lambda: set(given) <= named(), seconds=60)
+    eventually(lambda: set(given) <= named(), seconds=120)
     query(house, "ticket", "DELETE FROM inbox WHERE failed_at IS NOT NULL AND id::text = ANY(%s) RETURNING id", given)
     with pika.BlockingConnection(pika.URLParameters(house.broker.url)) as connection:
         connection.channel().queue_purge(DEAD)

@@ -66,7 +66,7 @@ class House:
             command = [sys.executable, "-m", "all_in_one", "serve"]
             self.supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         self.stack.callback(self.end)
-        told = eventually(self.told, seconds=180)
+        told = eventually(self.told, seconds=300)
         self.system = System(self.data, told)
 
     def settings(self, port: int, smtp_port: int) -> dict[str, str]:
