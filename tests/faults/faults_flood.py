@@ -232,9 +232,8 @@ def poisoned(house: House) -> None:
     settings = read_settings(house.data)
 
     def named() -> set[str]:
-        found = checked(
-            settings, grace=300, settle=0, hashing=False, only=lambda promise: "in time" not in promise.words
-        )
+        wanted = ("No event was given up", "No message is dead")
+        found = checked(settings, grace=0, settle=0, only=lambda promise: promise.words in wanted)
         return {finding.what for result in found for finding in result.findings}
 
     eventually(lambda: set(given) <= named(), seconds=120)
