@@ -94,6 +94,12 @@ class Cluster:
             self.pods[name] = [pod for pod in self.pods[name] if pod is not old] + [new]
             self.end(old)
 
+    def replace_dead(self, name: str, dead: Pod) -> None:
+        new = self.play(name, named(self.manifests, "Deployment", name)["spec"]["template"])
+        self.await_ready(new)
+        self.pods[name] = [pod for pod in self.pods[name] if pod is not dead] + [new]
+        self.remove(dead)
+
     def end(self, pod: Pod) -> None:
         """As the kubelet does. Raises AssertionError where the process did not end in peace within its grace."""
         (container,) = pod.spec["containers"]
@@ -214,8 +220,14 @@ class Installation:
     cluster: Cluster
     # What tests/e2e are told, as by `make up`: ports of the gateway and the receiver, where the relay shall listen.
     told: Path
-    # Of PostgreSQL, from here, by service.
+    # As services have them, but from here: of PostgreSQL by service, RabbitMQ, the folder of files.
     databases: dict[str, str]
+    rabbitmq_url: str
+    files: Path
+
+    def pods_of(self, service: str) -> list[Pod]:
+        ours = f"guiche-{service}"
+        return [pod for name, pods in self.cluster.pods.items() for pod in pods if name.startswith(ours)]
 
     def read(self) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(self.told.read_text())

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import images
 import pytest
 from cluster import GATEWAY, Installation, cluster, localised
+from correspondent import Correspondent
 from engine import Podman, podman
 from rendering import OWNERS, render
 from tcp import forwarding
@@ -75,7 +76,16 @@ def installation(
         told.write_text(
             json.dumps({"port": port, "smtpPort": smtp_port, "relay": [GATEWAY, relay_port], "processes": {}})
         )
-        yield Installation(running, told, databases)
+        yield Installation(running, told, databases, broker.url, folder / CLAIM)
+
+
+@pytest.fixture
+def customers(installation: Installation) -> Iterator[Correspondent]:
+    """Takes what the installation sends."""
+    running = Correspondent(*installation.read()["relay"])
+    running.start()
+    yield running
+    running.stop()
 
 
 def fill(keys: Path, databases: dict[str, str], port: int, smtp_port: int) -> None:
