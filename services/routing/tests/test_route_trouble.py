@@ -22,6 +22,7 @@ from servicekit.database import Database
 from servicekit.errors import InvalidRequest
 from servicekit.events.inbox import MAX_ATTEMPTS
 from servicekit.testing import eventually
+from servicekit.tokens import TokenExpired
 
 
 @pytest.mark.usefixtures("rule")
@@ -87,6 +88,24 @@ def test_a_neighbours_defect_is_tried_again_later_and_given_up_in_the_end(
     assert attempts[:4] == [1, 2, 3, 4]
     assert rows(database)[bad].failed_at is not None
     assert max(attempts) < 20
+
+
+@pytest.mark.usefixtures("rule")
+def test_a_clock_that_is_wrong_costs_no_attempt_and_loses_nothing(
+    database: Database, house: House, neighbours: Neighbours, ticket: fakes.Ticket
+) -> None:
+    def expired(_: object) -> None:
+        raise TokenExpired("The token has expired.")
+
+    ticket.before_append, before = expired, ticket.before_append
+    arrive(database, house, 3)
+    for _ in range(MAX_ATTEMPTS + 1):
+        route_all(database, neighbours)
+        make_due(database)
+    assert {(row.attempts, row.failed_at) for row in rows(database).values()} == {(0, None)}
+    ticket.before_append = before
+    route_all(database, neighbours)
+    assert states(database) == [State.ROUTED] * 3
 
 
 @pytest.mark.usefixtures("rule")

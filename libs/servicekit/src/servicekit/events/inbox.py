@@ -45,7 +45,13 @@ LONGEST_RETRY_SECONDS = 300.0
 HANDLER_SECONDS = 120.0
 HOUSEKEEPING_SECONDS = 5.0
 KEEP = timedelta(days=14)
-AWAY = (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.RESOURCE_EXHAUSTED)
+AWAY = (
+    StatusCode.UNAVAILABLE,
+    StatusCode.DEADLINE_EXCEEDED,
+    StatusCode.RESOURCE_EXHAUSTED,
+    # Of calls between services: a clock is wrong or a key was changed, which no event can help.
+    StatusCode.UNAUTHENTICATED,
+)
 LONGEST_REST_SECONDS = 30.0
 
 Handler = Callable[[Connection, Message], None]
