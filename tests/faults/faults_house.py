@@ -97,7 +97,11 @@ class House:
 
     def move_clock(self, seconds: int) -> None:
         """Of all processes of ours, at once, while they run; see clock.c."""
-        with self.clock.open("r+b" if self.clock.exists() else "wb") as file:
+        self.write_clock(self.clock, seconds)
+
+    def write_clock(self, path: Path, seconds: int) -> None:
+        """In place: the file is mapped by those who go by it."""
+        with path.open("r+b" if path.exists() else "wb") as file:
             file.write(struct.pack("l", seconds))
 
     def start_database(self) -> None:
@@ -122,11 +126,11 @@ class House:
         return pids
 
     @contextmanager
-    def another(self, *words: str) -> Iterator[None]:
+    def another(self, *words: str, **changes: str) -> Iterator[None]:
         """A further process beside those that stand: it takes over what they let lie."""
         (pid, *_) = self.system.pids("mail-api")
         told = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
-        environment = dict(word.split("=", 1) for word in told if "=" in word) | {"GUICHE_WATCH_PORT": "0"}
+        environment = dict(word.split("=", 1) for word in told if "=" in word) | {"GUICHE_WATCH_PORT": "0", **changes}
         with (self.data / "another.log").open("ab") as log:
             process = subprocess.Popen([sys.executable, "-m", *words], env=environment, stdout=log, stderr=log)
         try:

@@ -13,7 +13,7 @@ def test_a_minute_of_everything_loses_and_doubles_nothing(house: House) -> None:
     with Flood(house) as flood:
         flood.grows(5)
         with faults.frozen(house, ("mail-ingest", "routing-worker")):
-            faults.double_and_shuffle(house, flood, seconds=2)
+            faults.double_and_shuffle(house, flood, events=30)
             faults.cut_lines(house, flood, times=1, away=0.3)
             faults.slow_lines(house, flood, seconds=2)
             faults.restart_the_broker(house, flood)

@@ -20,8 +20,9 @@ FAULTS: dict[str, Fault] = {
     "workers freeze past their heartbeats": lambda h, f: faults.freeze_past_the_leases(h, f, faults.PAST_HEARTBEATS),
     "lines are slow": lambda h, f: faults.slow_lines(h, f, seconds=30),
     "lines are cut": faults.cut_lines,
-    "events come twice and in any order": lambda h, f: faults.double_and_shuffle(h, f, seconds=15),
+    "events come twice and in any order": lambda h, f: faults.double_and_shuffle(h, f, events=200),
     "clocks jump": faults.jump_clocks,
+    "one process has the wrong time": faults.let_one_process_have_the_wrong_time,
 }
 
 
