@@ -78,8 +78,8 @@ class Flood:
         except BaseException as error:
             self.errors.append(error)
 
-    def grows(self, mails: int = 10, seconds: float = 90) -> None:
-        """Goes on until so many more were accepted."""
+    def grows(self, mails: int = 10, seconds: float = 300) -> None:
+        """Goes on until so many more were accepted, on a busy machine too."""
         wanted = len(self.accepted) + mails
         eventually(lambda: len(self.accepted) >= wanted or self.errors, seconds)
 

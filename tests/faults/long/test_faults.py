@@ -26,7 +26,7 @@ FAULTS: dict[str, Fault] = {
 }
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=list(FAULTS))
 def test_nothing_is_lost_or_doubled_when(house: House, fault: Fault) -> None:
     with Flood(house) as flood:

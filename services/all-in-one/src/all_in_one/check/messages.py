@@ -12,7 +12,7 @@ from mail.storage.tables import TICKETS as KNOWN_TICKETS
 from routing.storage.tables import OCCURRENCES
 from servicekit.checking import Finding, Look
 from ticket.domain.verbs import KINDS, Verb
-from ticket.storage.tickets import INTERACTIONS, REPLIES, TICKETS
+from ticket.storage.tickets import INTERACTIONS, RECEIVED, REPLIES, TICKETS
 
 Looks = dict[str, Look]
 Rows = Iterator[Row[Any]]
@@ -44,7 +44,7 @@ def stand(ticket: Look) -> Rows:
     opening, later = TICKETS.c.opening_message_id, INTERACTIONS.c.message_id
     opened = select(opening, opening.label("id"), TICKETS.c.id.label("ticket_id"), TICKETS.c.opened_at.label("at"))
     added = select(later, later.label("id"), INTERACTIONS.c.ticket_id, INTERACTIONS.c.at)
-    received = added.where(INTERACTIONS.c.kind == KINDS[Verb.RECEIVE])
+    received = added.where(INTERACTIONS.c.kind == RECEIVED)
     return merge(ticket.rows(opened, opening), ticket.rows(received, later, INTERACTIONS.c.id), key=by_id)
 
 
