@@ -11,6 +11,9 @@ from servicekit.events.amqp import DEAD, EXCHANGE, queue_of
 from servicekit.events.rabbitmq import declare
 from servicekit.events.topology import CONSUMERS
 
+# The house is built and lived in before the first of them, which takes its time on a busy machine.
+pytestmark = pytest.mark.timeout(600)
+
 # A table whose rows own files, and how the promise about them begins.
 OWNERS_OF_FILES = {
     "raw_mails": "mail: The bytes of every accepted mail",
