@@ -63,7 +63,8 @@ class Stale(Failure):
 class BrokenOff(Failure):
     """The caller went away in the middle of what it was sending."""
 
-    code = grpc.StatusCode.CANCELLED
+    # Not CANCELLED, after which a caller that is still there would send everything again.
+    code = grpc.StatusCode.ABORTED
     reason = "BROKEN_OFF"
 
 

@@ -19,8 +19,10 @@ Response = TypeVar("Response", covariant=True)
 TOKEN_SECONDS = 60
 # A token is used for half its life, so that it never expires on the way.
 REUSE_SECONDS = 30
-# UNAVAILABLE alone. Even then a handler may have run (its server died after the commit), so every method that changes
-# something must know a call that is made again, by its message id or request_id.
+# What says that nobody has answered: UNAVAILABLE, and CANCELLED, with which gRPC ends calls that a server has received
+# and not begun when it is told to stop (seen: a call at each restart under load). What this side cancels is not
+# repeated. Even then a handler may have run (its server died after the commit), so every method that changes something
+# must know a call that is made again, by its message id or request_id.
 SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -32,7 +34,7 @@ SERVICE_CONFIG = json.dumps(
                     "initialBackoff": "0.05s",
                     "maxBackoff": "1s",
                     "backoffMultiplier": 3,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ],
