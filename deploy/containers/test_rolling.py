@@ -178,6 +178,16 @@ def test_a_rolling_restart_fails_no_request_and_loses_no_mail(
     assert not found, "\n".join(found)
 
 
+@pytest.mark.timeout(1800)
+def test_a_release_that_is_taken_back_at_once_fails_no_request(installation: Installation) -> None:
+    """All addresses that callers have heard of are gone before gRPC, left alone, would ask for the names again."""
+    with under_load(installation, f"De volta {uuid4().hex[:8]}") as (attendants, _, _):
+        for _ in range(2):
+            installation.cluster.roll_out("guiche-ticket-api")
+    failures = [failure for one in attendants for failure in one.failures]
+    assert not failures, "\n".join(failures)
+
+
 def findings(installation: Installation) -> list[str]:
     """Broken promises, and what could not be looked at."""
     urls = {f"{owner}_database_url": url for owner, url in installation.databases.items()}
