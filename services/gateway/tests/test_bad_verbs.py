@@ -7,6 +7,8 @@ from uuid import uuid4
 import grpc
 import httpx
 import pytest
+from google.api import annotations_pb2
+from guiche.ticket.v1 import verb_service_pb2
 
 from gateway.testing import World
 from servicekit.errors import Failure, Violation
@@ -145,18 +147,11 @@ def test_a_time_is_read_as_rfc_3339_has_it(client: httpx.Client, world: World, u
     assert world.calls_of("AwaitReply")[0].request.until.ToJsonString() == seconds
 
 
-VERBS = (
-    "start",
-    "awaitReply",
-    "release",
-    "follow",
-    "setStatus",
-    "setPriority",
-    "conclude",
-    "finalize",
-    "reopen",
-    "reply",
-)
+ROUTES = [
+    method.GetOptions().Extensions[annotations_pb2.http].post
+    for method in verb_service_pb2.DESCRIPTOR.services_by_name["VerbService"].methods
+]
+VERBS = ("reply", *(route.rpartition(":")[2] for route in ROUTES if route))
 BODIES = {
     "awaitReply": {"mode": "FOLLOW"},
     "setStatus": {"status": "OPEN"},

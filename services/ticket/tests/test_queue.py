@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
+from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2, ticket_service_pb2
 from sqlalchemy import text
 from ticket_support import Calls, Company
 
@@ -163,5 +163,5 @@ def test_history_is_paged_in_order(calls: Calls, company: Company) -> None:
     first = calls.history(company.ana, ticket_id, page_size=1)
     second = calls.history(company.ana, ticket_id, page_size=1, page_token=first.next_page_token)
     kinds = [entry.kind for page in (first, second) for entry in page.interactions]
-    assert kinds == [ticket_pb2.INTERACTION_KIND_OPENED, ticket_pb2.INTERACTION_KIND_STARTED]
+    assert kinds == [ticket_events_pb2.INTERACTION_KIND_OPENED, ticket_events_pb2.INTERACTION_KIND_STARTED]
     assert second.next_page_token == ""

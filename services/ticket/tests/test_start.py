@@ -77,9 +77,9 @@ def test_history_and_event_tell_what_changed_and_who_could_and_can_see_it(
     (ticket_id,) = calls.open(company, company.n1)
     calls.start(company.ana, ticket_id)
     opened, started = calls.history(company.ana, ticket_id).interactions
-    assert (opened.kind, opened.counted) == (ticket_pb2.INTERACTION_KIND_OPENED, False)
+    assert (opened.kind, opened.counted) == (ticket_events_pb2.INTERACTION_KIND_OPENED, False)
     assert opened.actor.name == "Maria Cliente"
-    assert (started.kind, started.counted) == (ticket_pb2.INTERACTION_KIND_STARTED, True)
+    assert (started.kind, started.counted) == (ticket_events_pb2.INTERACTION_KIND_STARTED, True)
     assert started.actor.name == "Ana Souza"
     told = {change.field: (change.before.code, change.after.code, change.after.name) for change in started.changes}
     assert told == {"status": ("OPEN", "STARTED", ""), "holder": ("", company.ana.id, "Ana Souza")}

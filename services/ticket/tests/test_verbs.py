@@ -7,12 +7,26 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from guiche.ticket.v1 import ticket_events_pb2
 
 from ticket.domain import visibility
 from ticket.domain.drawing import drawn
 from ticket.domain.facts import LIVE, Facts, Priority, Status, changes
-from ticket.domain.verbs import FOR_ATTENDANTS, TABLE, Asked, Verb, Wait, allowed_verbs, counts, happen, opened, perform
+from ticket.domain.verbs import (
+    FOR_ATTENDANTS,
+    KINDS,
+    TABLE,
+    Asked,
+    Verb,
+    Wait,
+    allowed_verbs,
+    counts,
+    happen,
+    opened,
+    perform,
+)
 from ticket.domain.visibility import Viewer
+from ticket.events import event_type
 
 ORGANIZATION, DEPARTMENT, LEVEL, ELSEWHERE, ME, OTHER, TYPE = (UUID(int=n) for n in range(1, 8))
 UNTIL = datetime(2026, 4, 1, 12, tzinfo=UTC)
@@ -232,3 +246,10 @@ def test_what_is_live_is_everything_but_closed() -> None:
 def test_the_drawn_table_is_the_one_the_code_has() -> None:
     document = Path(__file__).parents[1] / "VERBS.md"
     assert document.read_text() == drawn(), "draw it anew: python -m ticket.domain.drawing > services/ticket/VERBS.md"
+
+
+def test_whatever_leaves_an_entry_in_the_history_is_told_by_an_event_and_has_a_word_of_its_own():
+    for verb, kind in KINDS.items():
+        if kind:
+            assert "audience" in event_type(verb).DESCRIPTOR.fields_by_name, verb
+            assert ticket_events_pb2.InteractionKind.Value(f"INTERACTION_KIND_{kind}"), verb

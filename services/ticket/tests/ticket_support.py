@@ -12,6 +12,7 @@ from guiche.common.v1 import access_pb2, reference_pb2
 from guiche.ticket.v1 import (
     service_type_service_pb2,
     service_type_service_pb2_grpc,
+    ticket_events_pb2,
     ticket_pb2,
     ticket_service_pb2,
     ticket_service_pb2_grpc,
@@ -247,7 +248,7 @@ def status(ticket: ticket_pb2.Ticket) -> str:
 
 def kinds(calls: Calls, who: Attendant, ticket_id: str) -> list[str]:
     entries = calls.history(who, ticket_id).interactions
-    return [ticket_pb2.InteractionKind.Name(entry.kind).removeprefix("INTERACTION_KIND_") for entry in entries]
+    return [ticket_events_pb2.InteractionKind.Name(entry.kind).removeprefix("INTERACTION_KIND_") for entry in entries]
 
 
 def told(database: Database, event_type: type) -> list[object]:

@@ -1,4 +1,7 @@
+import { simpleVerbWords } from "@/ticket/verbs/simple-verbs";
 import type { ConversationCatalogue } from "./conversation.pt-BR";
+
+const simpleVerbs = simpleVerbWords("en");
 
 export const conversationEn: ConversationCatalogue = {
   timeline: {
@@ -144,24 +147,22 @@ export const conversationEn: ConversationCatalogue = {
     emojiNamed: "Insert {{emoji}}",
   },
   verb: {
+    ...simpleVerbs.buttons,
     bar: "Actions of the ticket",
     more: "More actions",
     awaitReply: "Await reply",
-    release: "Release",
-    follow: "Follow",
     conclude: "Conclude",
     finalize: "Close without answering",
-    reopen: "Reopen",
     cancel: "Cancel",
-    released: "Released: the queue may see and take the ticket now.",
-    followed: "Only you see this ticket now.",
-    awaited: "The ticket now waits for the customer's answer.",
-    concluded: "Ticket concluded.",
-    finalized: "Ticket closed.",
-    reopened: "Ticket reopened.",
-    serviceTypeSet: "Service type saved.",
     changeStatus: "Change the status",
     changePriority: "Change the priority",
+  },
+  done: {
+    ...simpleVerbs.done,
+    awaitReply: "The ticket now waits for the customer's answer.",
+    conclude: "Ticket concluded.",
+    finalize: "Ticket closed.",
+    setServiceType: "Service type saved.",
   },
   await: {
     title: "Await the customer's answer",

@@ -1,3 +1,7 @@
+import { simpleVerbWords } from "@/ticket/verbs/simple-verbs";
+
+const simpleVerbs = simpleVerbWords("pt-BR");
+
 /** What is said on the ticket's page about answering, waiting and closing. */
 export const conversationPtBR = {
   timeline: {
@@ -143,24 +147,22 @@ export const conversationPtBR = {
     emojiNamed: "Inserir {{emoji}}",
   },
   verb: {
+    ...simpleVerbs.buttons,
     bar: "Ações do ticket",
     more: "Mais ações",
     awaitReply: "Aguardar resposta",
-    release: "Liberar",
-    follow: "Acompanhar",
     conclude: "Concluir",
     finalize: "Finalizar sem responder",
-    reopen: "Reabrir",
     cancel: "Cancelar",
-    released: "Ticket liberado: a fila já pode vê-lo e assumi-lo.",
-    followed: "Agora só você vê este ticket.",
-    awaited: "O ticket agora aguarda a resposta do cliente.",
-    concluded: "Ticket concluído.",
-    finalized: "Ticket finalizado.",
-    reopened: "Ticket reaberto.",
-    serviceTypeSet: "Tipo de atendimento guardado.",
     changeStatus: "Trocar o status",
     changePriority: "Trocar a prioridade",
+  },
+  done: {
+    ...simpleVerbs.done,
+    awaitReply: "O ticket agora aguarda a resposta do cliente.",
+    conclude: "Ticket concluído.",
+    finalize: "Ticket finalizado.",
+    setServiceType: "Tipo de atendimento guardado.",
   },
   await: {
     title: "Aguardar resposta do cliente",

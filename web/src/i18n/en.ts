@@ -1,3 +1,4 @@
+import { simpleVerbWords } from "@/ticket/verbs/simple-verbs";
 import { conversationEn } from "./conversation.en";
 import type { Catalogue } from "./index";
 
@@ -174,8 +175,6 @@ export const en: Catalogue = {
     publisher: "Customer",
     messageTab: "Conversation",
     historyTab: "History",
-    start: "Start",
-    started: "This ticket is now yours.",
     alreadyStarted: "{{name}} has already started this ticket.",
     alreadyStartedUnknown: "Somebody else has already started this ticket.",
     nowHeldBy: "{{name}} has just started this ticket.",
@@ -229,22 +228,19 @@ export const en: Catalogue = {
     other: "Part of the message was adjusted for safety.",
   },
   history: {
+    ...simpleVerbWords("en").history,
     failed: "The history could not be loaded",
     empty: "Nothing recorded yet.",
     OPENED: "opened the ticket",
-    STARTED: "started the ticket",
     REPLIED: "replied to the customer",
     MESSAGE_RECEIVED: "wrote",
     AWAITED: "awaits the customer's answer",
     AWAITING_EXPIRED: "ended the wait: its time is over without an answer",
-    RELEASED: "released the ticket to the queue",
-    FOLLOWED: "follows the ticket again",
     STATUS_SET: "changed the status",
     PRIORITY_SET: "changed the priority",
     SERVICE_TYPE_SET: "gave the service type",
     CONCLUDED: "concluded the ticket",
     FINALIZED: "closed the ticket without answering",
-    REOPENED: "reopened the ticket",
     DELIVERY_FAILED: "noted that a reply was not delivered",
     DELIVERY_UNKNOWN: "noted that it is unknown whether a reply arrived",
     CONTINUED: "wrote again, and another ticket was opened",

@@ -1,3 +1,4 @@
+import { simpleVerbWords } from "@/ticket/verbs/simple-verbs";
 import { conversationPtBR } from "./conversation.pt-BR";
 
 export const ptBR = {
@@ -173,8 +174,6 @@ export const ptBR = {
     publisher: "Cliente",
     messageTab: "Conversa",
     historyTab: "Histórico",
-    start: "Iniciar",
-    started: "Agora este ticket é seu.",
     alreadyStarted: "{{name}} já iniciou este ticket.",
     alreadyStartedUnknown: "Outra pessoa já iniciou este ticket.",
     nowHeldBy: "{{name}} acabou de iniciar este ticket.",
@@ -229,22 +228,19 @@ export const ptBR = {
     other: "Parte da mensagem foi ajustada por segurança.",
   },
   history: {
+    ...simpleVerbWords("pt-BR").history,
     failed: "Não foi possível carregar o histórico",
     empty: "Nada registrado ainda.",
     OPENED: "abriu o ticket",
-    STARTED: "iniciou o ticket",
     REPLIED: "respondeu ao cliente",
     MESSAGE_RECEIVED: "escreveu",
     AWAITED: "passou a aguardar a resposta do cliente",
     AWAITING_EXPIRED: "encerrou a espera: o prazo terminou sem resposta",
-    RELEASED: "liberou o ticket para a fila",
-    FOLLOWED: "voltou a acompanhar o ticket",
     STATUS_SET: "trocou o status",
     PRIORITY_SET: "trocou a prioridade",
     SERVICE_TYPE_SET: "informou o tipo de atendimento",
     CONCLUDED: "concluiu o ticket",
     FINALIZED: "finalizou o ticket sem responder",
-    REOPENED: "reabriu o ticket",
     DELIVERY_FAILED: "registrou que uma resposta não foi entregue",
     DELIVERY_UNKNOWN: "registrou que não se sabe se uma resposta chegou",
     CONTINUED: "escreveu de novo, e outro ticket foi aberto",

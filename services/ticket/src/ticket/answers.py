@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from guiche.common.v1 import reference_pb2
-from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
+from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2, ticket_service_pb2
 from sqlalchemy import Connection, Row
 
 from ticket.domain import verbs
@@ -117,15 +117,15 @@ def shown_in(connection: Connection, rows: Sequence[Row[Any]], who: Viewer) -> S
     return Shown(found, frozenset(str(row.id) for row in following if not sees(who, row)))
 
 
-def interaction(row: Row[Any], shown: Shown) -> ticket_pb2.Interaction:
-    return ticket_pb2.Interaction(
+def interaction(row: Row[Any], shown: Shown) -> ticket_events_pb2.Interaction:
+    return ticket_events_pb2.Interaction(
         id=str(row.id),
-        kind=ticket_pb2.InteractionKind.Value(f"INTERACTION_KIND_{row.kind}"),
+        kind=ticket_events_pb2.InteractionKind.Value(f"INTERACTION_KIND_{row.kind}"),
         counted=row.counted,
         at=stamp(row.at),
         actor=actor(row.actor_kind, row.actor_id, shown.names.get(str(row.actor_id))),
         changes=[
-            ticket_pb2.Change(
+            ticket_events_pb2.Change(
                 field=change["field"],
                 before=value(change["field"], change["before"], shown),
                 after=value(change["field"], change["after"], shown),
@@ -136,12 +136,12 @@ def interaction(row: Row[Any], shown: Shown) -> ticket_pb2.Interaction:
     )
 
 
-def value(field: str, code: str, shown: Shown) -> ticket_pb2.Value | None:
+def value(field: str, code: str, shown: Shown) -> ticket_events_pb2.Value | None:
     if not code:
         return None
     named = field in NAMED_FIELDS or field.startswith(DATA) or field == NEXT
     name = shown.names.get(code, "") if named else ""
-    return ticket_pb2.Value(code="" if code in shown.hidden else code, name=name)
+    return ticket_events_pb2.Value(code="" if code in shown.hidden else code, name=name)
 
 
 def counts(

@@ -10,7 +10,7 @@ from guiche.common.v1 import reference_pb2
 from guiche.ticket.v1 import ticket_events_pb2, ticket_pb2
 from sqlalchemy import Row
 
-from ticket.domain.verbs import Verb
+from ticket.domain.verbs import KINDS, Verb
 from ticket.domain.visibility import ticket_keys
 
 
@@ -60,33 +60,27 @@ def keys_of(row: Row[Any]) -> list[str]:
     return ticket_keys(row.queue_key, row.level_id, row.status)
 
 
-# What tells of each verb. Those with a message_id tell of a message as well.
-EVENTS: Mapping[Verb, type[Message]] = {
-    Verb.OPEN: ticket_events_pb2.TicketOpened,
-    Verb.START: ticket_events_pb2.TicketStarted,
-    Verb.REPLY: ticket_events_pb2.TicketReplyReleased,
-    Verb.AWAIT: ticket_events_pb2.TicketAwaited,
-    Verb.RELEASE: ticket_events_pb2.TicketReleased,
-    Verb.FOLLOW: ticket_events_pb2.TicketFollowed,
-    Verb.SET_STATUS: ticket_events_pb2.TicketStatusSet,
-    Verb.SET_PRIORITY: ticket_events_pb2.TicketPrioritySet,
-    Verb.SET_SERVICE_TYPE: ticket_events_pb2.TicketServiceTypeSet,
-    Verb.CONCLUDE: ticket_events_pb2.TicketConcluded,
-    Verb.FINALIZE: ticket_events_pb2.TicketFinalized,
-    Verb.REOPEN: ticket_events_pb2.TicketReopened,
-    Verb.RECEIVE: ticket_events_pb2.TicketMessageAppended,
-    Verb.EXPIRE: ticket_events_pb2.TicketAwaitingExpired,
-    Verb.FAIL: ticket_events_pb2.TicketDeliveryChanged,
-    Verb.DOUBT: ticket_events_pb2.TicketDeliveryChanged,
-    Verb.CONTINUE: ticket_events_pb2.TicketContinued,
+# What tells of each kind of entry, where it is not called like it. Those with a message_id tell of a message as well.
+EVENTS: Mapping[str, type[Message]] = {
+    "REPLIED": ticket_events_pb2.TicketReplyReleased,
+    "MESSAGE_RECEIVED": ticket_events_pb2.TicketMessageAppended,
+    "DELIVERY_FAILED": ticket_events_pb2.TicketDeliveryChanged,
+    "DELIVERY_UNKNOWN": ticket_events_pb2.TicketDeliveryChanged,
 }
+
+
+def event_type(verb: Verb) -> type[Message]:
+    """TicketStatusSet for STATUS_SET, and so on."""
+    kind = KINDS[verb]
+    called: type[Message] = EVENTS.get(kind) or getattr(ticket_events_pb2, "Ticket" + kind.title().replace("_", ""))
+    return called
 
 
 def event(verb: Verb, before: Row[Any] | None, after: Row[Any], message_id: UUID | None) -> Message:
     said: dict[str, Any] = {"ticket": state(after), "audience": audience(before, after)}
     if message_id is not None:
         said["message_id"] = str(message_id)
-    return EVENTS[verb](**said)
+    return event_type(verb)(**said)
 
 
 def delivery_changed(row: Row[Any], message_id: str) -> Message:

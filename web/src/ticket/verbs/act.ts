@@ -8,10 +8,11 @@ import { ticketKeys } from "@/queue/keys";
 import { queueAddress } from "@/queue/queue-address";
 import { notify } from "@/ui/notify";
 import { useProblemText } from "@/ui/problem-text";
+import type { SimpleVerb } from "./simple-verbs";
 
 /** What an attendant may do to a ticket, other than answering. The names are those of Ticket.allowedVerbs. */
 export type Action =
-  | { verb: "start" | "release" | "follow" | "reopen" }
+  | { verb: SimpleVerb }
   | { verb: "awaitReply"; awaiting: Await }
   | { verb: "setStatus"; status: SettableStatus; awaiting?: Await; classification?: Classification }
   | { verb: "setPriority"; priority: Exclude<TicketPriority, "UNSPECIFIED"> }
@@ -32,14 +33,6 @@ function replacementOn(ticket: Ticket) {
 function perform(ticket: Ticket, action: Action): Promise<Ticket> {
   const params = attemptOn(ticket);
   switch (action.verb) {
-    case "start":
-      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:start", { params, body: {} }));
-    case "release":
-      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:release", { params, body: {} }));
-    case "follow":
-      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:follow", { params, body: {} }));
-    case "reopen":
-      return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:reopen", { params, body: {} }));
     case "awaitReply":
       return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:awaitReply", { params, body: action.awaiting }));
     case "setStatus": {
@@ -67,6 +60,10 @@ function perform(ticket: Ticket, action: Action): Promise<Ticket> {
       const { verb: _, ...body } = action;
       return answerOf<Ticket>(api.POST("/api/v1/tickets/{ticketId}:finalize", { params, body }));
     }
+    default:
+      return answerOf<Ticket>(
+        api.POST(`/api/v1/tickets/{ticketId}:${action.verb satisfies SimpleVerb}`, { params, body: {} }),
+      );
   }
 }
 
@@ -143,24 +140,13 @@ export function useComplain(ticketId: string): (error: unknown) => void {
   };
 }
 
-const SAID = {
-  start: "ticket.started",
-  release: "verb.released",
-  follow: "verb.followed",
-  reopen: "verb.reopened",
-  awaitReply: "verb.awaited",
-  setServiceType: "verb.serviceTypeSet",
-  conclude: "verb.concluded",
-  finalize: "verb.finalized",
-} as const;
-
 /** A word about what is done; from a ticket that is over, back to the queue for the next. */
 function useAfterwards(): (action: Action, changed: Ticket) => void {
   const { t } = useTranslation();
   const navigate = useNavigate();
   return ({ verb }, changed) => {
-    if (verb === "setStatus" && changed.status === "CLOSED") notify("done", t("verb.finalized"));
-    else if (verb !== "setStatus" && verb !== "setPriority") notify("done", t(SAID[verb]));
+    if (verb === "setStatus" && changed.status === "CLOSED") notify("done", t("done.finalize"));
+    else if (verb !== "setStatus" && verb !== "setPriority") notify("done", t(`done.${verb}`));
     if (changed.status === "CLOSED") void navigate(queueAddress());
   };
 }

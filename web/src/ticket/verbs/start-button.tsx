@@ -1,8 +1,10 @@
 import { Button } from "@mantine/core";
-import { IconPlayerPlayFilled } from "@tabler/icons-react";
 import { useTranslation } from "react-i18next";
 import type { Ticket } from "@/api/types";
 import { useAct } from "./act";
+import { SIMPLE_VERBS } from "./simple-verbs";
+
+const { icon: StartIcon } = SIMPLE_VERBS.start;
 
 export function StartButton({ ticket, wide }: { ticket: Ticket; wide: boolean }) {
   const { t } = useTranslation();
@@ -10,12 +12,12 @@ export function StartButton({ ticket, wide }: { ticket: Ticket; wide: boolean })
   return (
     <Button
       fullWidth={wide}
-      leftSection={<IconPlayerPlayFilled size={15} aria-hidden />}
+      leftSection={<StartIcon size={15} aria-hidden />}
       loading={pending}
       onClick={() => void act({ verb: "start" })}
       data-testid="start-button"
     >
-      {t("ticket.start")}
+      {t("verb.start")}
     </Button>
   );
 }

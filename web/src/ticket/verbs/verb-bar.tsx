@@ -1,19 +1,12 @@
 import { ActionIcon, Button, Menu } from "@mantine/core";
-import {
-  IconCircleCheck,
-  IconCircleOff,
-  IconClockHour4,
-  IconDots,
-  IconEye,
-  IconLockOpen,
-  IconRotate2,
-} from "@tabler/icons-react";
+import { IconCircleCheck, IconCircleOff, IconClockHour4, IconDots } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { Ticket } from "@/api/types";
-import { type Action, useAct } from "./act";
+import { useAct } from "./act";
 import { AwaitDialog } from "./await-dialog";
 import { ClosingDialog } from "./closing-dialog";
+import { SIMPLE_VERBS, type SimpleVerb, simpleVerbsIn } from "./simple-verbs";
 import { StartButton } from "./start-button";
 import styles from "./verbs.module.css";
 
@@ -26,22 +19,22 @@ export function VerbBar({ ticket, narrow, children }: { ticket: Ticket; narrow: 
   const [opened, setOpened] = useState<Opened>();
   const may = (verb: string): boolean => ticket.allowedVerbs.includes(verb);
   const close = (): void => setOpened(undefined);
-  const simple = (verb: "release" | "follow" | "reopen") => () => void act({ verb } satisfies Action);
+  const simple = (verb: SimpleVerb) => {
+    const { icon: Icon } = SIMPLE_VERBS[verb];
+    return {
+      leftSection: <Icon size={17} aria-hidden />,
+      onClick: () => void act({ verb }),
+      "data-testid": `verb-${verb}`,
+      children: t(`verb.${verb}`),
+    };
+  };
 
-  const release = may("release") && (
-    <Menu.Item
-      leftSection={<IconLockOpen size={17} aria-hidden />}
-      onClick={simple("release")}
-      data-testid="verb-release"
-    >
-      {t("verb.release")}
-    </Menu.Item>
-  );
-  const follow = may("follow") && (
-    <Menu.Item leftSection={<IconEye size={17} aria-hidden />} onClick={simple("follow")} data-testid="verb-follow">
-      {t("verb.follow")}
-    </Menu.Item>
-  );
+  const simpleItems = simpleVerbsIn("menu")
+    .filter(may)
+    .map((verb) => <Menu.Item key={verb} {...simple(verb)} />);
+  const simpleButtons = simpleVerbsIn("button")
+    .filter(may)
+    .map((verb) => <Button key={verb} variant="default" loading={pending} {...simple(verb)} />);
   const finalize = may("finalize") && (
     <Menu.Item
       leftSection={<IconCircleOff size={17} aria-hidden />}
@@ -71,23 +64,13 @@ export function VerbBar({ ticket, narrow, children }: { ticket: Ticket; narrow: 
       {t("verb.conclude")}
     </Menu.Item>
   );
-  const more = release || follow || finalize || awaitItem || concludeItem;
+  const more = simpleItems.length > 0 || finalize || awaitItem || concludeItem;
 
   return (
     <div className={styles.bar} role="group" aria-label={t("verb.bar")} data-testid="verb-bar">
       {may("start") && <StartButton ticket={ticket} wide={narrow} />}
       {children}
-      {may("reopen") && (
-        <Button
-          variant="default"
-          leftSection={<IconRotate2 size={17} aria-hidden />}
-          loading={pending}
-          onClick={simple("reopen")}
-          data-testid="verb-reopen"
-        >
-          {t("verb.reopen")}
-        </Button>
-      )}
+      {simpleButtons}
       {!narrow && may("awaitReply") && (
         <Button
           variant="default"
@@ -124,8 +107,7 @@ export function VerbBar({ ticket, narrow, children }: { ticket: Ticket; narrow: 
           <Menu.Dropdown>
             {awaitItem}
             {concludeItem}
-            {release}
-            {follow}
+            {simpleItems}
             {finalize}
           </Menu.Dropdown>
         </Menu>

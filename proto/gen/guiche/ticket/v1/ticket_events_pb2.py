@@ -27,49 +27,57 @@ from guiche.common.v1 import reference_pb2 as guiche_dot_common_dot_v1_dot_refer
 from guiche.ticket.v1 import ticket_pb2 as guiche_dot_ticket_dot_v1_dot_ticket__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$guiche/ticket/v1/ticket_events.proto\x12\x10guiche.ticket.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a guiche/common/v1/reference.proto\x1a\x1dguiche/ticket/v1/ticket.proto\"\x85\x01\n\x0cTicketOpened\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"r\n\rTicketStarted\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"\x8c\x01\n\x13TicketReplyReleased\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"\x8e\x01\n\x15TicketMessageAppended\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"r\n\rTicketAwaited\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"z\n\x15TicketAwaitingExpired\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"s\n\x0eTicketReleased\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"s\n\x0eTicketFollowed\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"t\n\x0fTicketStatusSet\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"v\n\x11TicketPrioritySet\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"y\n\x14TicketServiceTypeSet\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"t\n\x0fTicketConcluded\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"t\n\x0fTicketFinalized\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"s\n\x0eTicketReopened\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"\x8e\x01\n\x15TicketDeliveryChanged\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"t\n\x0fTicketContinued\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"S\n\x0eTicketRestated\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"\xb2\x05\n\x0bTicketState\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x10\n\x08protocol\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.guiche.ticket.v1.TicketStatus\x12\x32\n\x08priority\x18\x07 \x01(\x0e\x32 .guiche.ticket.v1.TicketPriority\x12,\n\x08platform\x18\x08 \x01(\x0e\x32\x1a.guiche.common.v1.Platform\x12\x15\n\rdepartment_id\x18\t \x01(\t\x12\x10\n\x08level_id\x18\n \x01(\t\x12\x11\n\tholder_id\x18\x0b \x01(\t\x12\x10\n\x08released\x18\x0c \x01(\x08\x12\x14\n\x0cpublisher_id\x18\r \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x0e \x01(\t\x12/\n\x0boccurred_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\topened_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_activity_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cinteractions\x18\x12 \x01(\x05\x12,\n\x08\x61waiting\x18\x13 \x01(\x0b\x32\x1a.guiche.ticket.v1.Awaiting\x12\x13\n\x0bnew_message\x18\x14 \x01(\x08\x12\x17\n\x0fservice_type_id\x18\x15 \x01(\t\x12\x17\n\x0flast_message_id\x18\x16 \x01(\t\x12\x1a\n\x12previous_ticket_id\x18\x17 \x01(\t\"/\n\x0e\x41udienceChange\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x03(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$guiche/ticket/v1/ticket_events.proto\x12\x10guiche.ticket.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a guiche/common/v1/reference.proto\x1a\x1dguiche/ticket/v1/ticket.proto\"\xea\x01\n\x0bInteraction\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x04kind\x18\x02 \x01(\x0e\x32!.guiche.ticket.v1.InteractionKind\x12\x0f\n\x07\x63ounted\x18\x03 \x01(\x08\x12&\n\x02\x61t\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05\x61\x63tor\x18\x05 \x01(\x0b\x32\x17.guiche.ticket.v1.Actor\x12)\n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x18.guiche.ticket.v1.Change\x12\x12\n\nmessage_id\x18\x07 \x01(\t\"h\n\x06\x43hange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\'\n\x06\x62\x65\x66ore\x18\x02 \x01(\x0b\x32\x17.guiche.ticket.v1.Value\x12&\n\x05\x61\x66ter\x18\x03 \x01(\x0b\x32\x17.guiche.ticket.v1.Value\"#\n\x05Value\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x85\x01\n\x0cTicketOpened\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"r\n\rTicketStarted\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"\x8c\x01\n\x13TicketReplyReleased\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"\x8e\x01\n\x15TicketMessageAppended\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"r\n\rTicketAwaited\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"z\n\x15TicketAwaitingExpired\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"s\n\x0eTicketReleased\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"s\n\x0eTicketFollowed\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"t\n\x0fTicketStatusSet\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"v\n\x11TicketPrioritySet\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"y\n\x14TicketServiceTypeSet\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"t\n\x0fTicketConcluded\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"t\n\x0fTicketFinalized\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"s\n\x0eTicketReopened\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"\x8e\x01\n\x15TicketDeliveryChanged\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\x12\x12\n\nmessage_id\x18\x03 \x01(\t\"t\n\x0fTicketContinued\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x32\n\x08\x61udience\x18\x02 \x01(\x0b\x32 .guiche.ticket.v1.AudienceChange\"S\n\x0eTicketRestated\x12-\n\x06ticket\x18\x01 \x01(\x0b\x32\x1d.guiche.ticket.v1.TicketState\x12\x12\n\nmessage_id\x18\x02 \x01(\t\"\xb2\x05\n\x0bTicketState\x12\n\n\x02id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x03\x12\x10\n\x08protocol\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12.\n\x06status\x18\x06 \x01(\x0e\x32\x1e.guiche.ticket.v1.TicketStatus\x12\x32\n\x08priority\x18\x07 \x01(\x0e\x32 .guiche.ticket.v1.TicketPriority\x12,\n\x08platform\x18\x08 \x01(\x0e\x32\x1a.guiche.common.v1.Platform\x12\x15\n\rdepartment_id\x18\t \x01(\t\x12\x10\n\x08level_id\x18\n \x01(\t\x12\x11\n\tholder_id\x18\x0b \x01(\t\x12\x10\n\x08released\x18\x0c \x01(\x08\x12\x14\n\x0cpublisher_id\x18\r \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x0e \x01(\t\x12/\n\x0boccurred_at\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\topened_at\x18\x10 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x10last_activity_at\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cinteractions\x18\x12 \x01(\x05\x12,\n\x08\x61waiting\x18\x13 \x01(\x0b\x32\x1a.guiche.ticket.v1.Awaiting\x12\x13\n\x0bnew_message\x18\x14 \x01(\x08\x12\x17\n\x0fservice_type_id\x18\x15 \x01(\t\x12\x17\n\x0flast_message_id\x18\x16 \x01(\t\x12\x1a\n\x12previous_ticket_id\x18\x17 \x01(\t\"/\n\x0e\x41udienceChange\x12\x0e\n\x06\x62\x65\x66ore\x18\x01 \x03(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x03(\t*\xed\x04\n\x0fInteractionKind\x12 \n\x1cINTERACTION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17INTERACTION_KIND_OPENED\x10\x01\x12\x1c\n\x18INTERACTION_KIND_STARTED\x10\x02\x12\x1c\n\x18INTERACTION_KIND_REPLIED\x10\x03\x12%\n!INTERACTION_KIND_MESSAGE_RECEIVED\x10\x04\x12\x1c\n\x18INTERACTION_KIND_AWAITED\x10\x05\x12%\n!INTERACTION_KIND_AWAITING_EXPIRED\x10\x06\x12\x1d\n\x19INTERACTION_KIND_RELEASED\x10\x07\x12\x1d\n\x19INTERACTION_KIND_FOLLOWED\x10\x08\x12\x1f\n\x1bINTERACTION_KIND_STATUS_SET\x10\t\x12!\n\x1dINTERACTION_KIND_PRIORITY_SET\x10\n\x12%\n!INTERACTION_KIND_SERVICE_TYPE_SET\x10\x0b\x12\x1e\n\x1aINTERACTION_KIND_CONCLUDED\x10\x0c\x12\x1e\n\x1aINTERACTION_KIND_FINALIZED\x10\r\x12\x1d\n\x19INTERACTION_KIND_REOPENED\x10\x0e\x12$\n INTERACTION_KIND_DELIVERY_FAILED\x10\x0f\x12%\n!INTERACTION_KIND_DELIVERY_UNKNOWN\x10\x10\x12\x1e\n\x1aINTERACTION_KIND_CONTINUED\x10\x11\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'guiche.ticket.v1.ticket_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TICKETOPENED']._serialized_start=157
-  _globals['_TICKETOPENED']._serialized_end=290
-  _globals['_TICKETSTARTED']._serialized_start=292
-  _globals['_TICKETSTARTED']._serialized_end=406
-  _globals['_TICKETREPLYRELEASED']._serialized_start=409
-  _globals['_TICKETREPLYRELEASED']._serialized_end=549
-  _globals['_TICKETMESSAGEAPPENDED']._serialized_start=552
-  _globals['_TICKETMESSAGEAPPENDED']._serialized_end=694
-  _globals['_TICKETAWAITED']._serialized_start=696
-  _globals['_TICKETAWAITED']._serialized_end=810
-  _globals['_TICKETAWAITINGEXPIRED']._serialized_start=812
-  _globals['_TICKETAWAITINGEXPIRED']._serialized_end=934
-  _globals['_TICKETRELEASED']._serialized_start=936
-  _globals['_TICKETRELEASED']._serialized_end=1051
-  _globals['_TICKETFOLLOWED']._serialized_start=1053
-  _globals['_TICKETFOLLOWED']._serialized_end=1168
-  _globals['_TICKETSTATUSSET']._serialized_start=1170
-  _globals['_TICKETSTATUSSET']._serialized_end=1286
-  _globals['_TICKETPRIORITYSET']._serialized_start=1288
-  _globals['_TICKETPRIORITYSET']._serialized_end=1406
-  _globals['_TICKETSERVICETYPESET']._serialized_start=1408
-  _globals['_TICKETSERVICETYPESET']._serialized_end=1529
-  _globals['_TICKETCONCLUDED']._serialized_start=1531
-  _globals['_TICKETCONCLUDED']._serialized_end=1647
-  _globals['_TICKETFINALIZED']._serialized_start=1649
-  _globals['_TICKETFINALIZED']._serialized_end=1765
-  _globals['_TICKETREOPENED']._serialized_start=1767
-  _globals['_TICKETREOPENED']._serialized_end=1882
-  _globals['_TICKETDELIVERYCHANGED']._serialized_start=1885
-  _globals['_TICKETDELIVERYCHANGED']._serialized_end=2027
-  _globals['_TICKETCONTINUED']._serialized_start=2029
-  _globals['_TICKETCONTINUED']._serialized_end=2145
-  _globals['_TICKETRESTATED']._serialized_start=2147
-  _globals['_TICKETRESTATED']._serialized_end=2230
-  _globals['_TICKETSTATE']._serialized_start=2233
-  _globals['_TICKETSTATE']._serialized_end=2923
-  _globals['_AUDIENCECHANGE']._serialized_start=2925
-  _globals['_AUDIENCECHANGE']._serialized_end=2972
+  _globals['_INTERACTIONKIND']._serialized_start=3355
+  _globals['_INTERACTIONKIND']._serialized_end=3976
+  _globals['_INTERACTION']._serialized_start=157
+  _globals['_INTERACTION']._serialized_end=391
+  _globals['_CHANGE']._serialized_start=393
+  _globals['_CHANGE']._serialized_end=497
+  _globals['_VALUE']._serialized_start=499
+  _globals['_VALUE']._serialized_end=534
+  _globals['_TICKETOPENED']._serialized_start=537
+  _globals['_TICKETOPENED']._serialized_end=670
+  _globals['_TICKETSTARTED']._serialized_start=672
+  _globals['_TICKETSTARTED']._serialized_end=786
+  _globals['_TICKETREPLYRELEASED']._serialized_start=789
+  _globals['_TICKETREPLYRELEASED']._serialized_end=929
+  _globals['_TICKETMESSAGEAPPENDED']._serialized_start=932
+  _globals['_TICKETMESSAGEAPPENDED']._serialized_end=1074
+  _globals['_TICKETAWAITED']._serialized_start=1076
+  _globals['_TICKETAWAITED']._serialized_end=1190
+  _globals['_TICKETAWAITINGEXPIRED']._serialized_start=1192
+  _globals['_TICKETAWAITINGEXPIRED']._serialized_end=1314
+  _globals['_TICKETRELEASED']._serialized_start=1316
+  _globals['_TICKETRELEASED']._serialized_end=1431
+  _globals['_TICKETFOLLOWED']._serialized_start=1433
+  _globals['_TICKETFOLLOWED']._serialized_end=1548
+  _globals['_TICKETSTATUSSET']._serialized_start=1550
+  _globals['_TICKETSTATUSSET']._serialized_end=1666
+  _globals['_TICKETPRIORITYSET']._serialized_start=1668
+  _globals['_TICKETPRIORITYSET']._serialized_end=1786
+  _globals['_TICKETSERVICETYPESET']._serialized_start=1788
+  _globals['_TICKETSERVICETYPESET']._serialized_end=1909
+  _globals['_TICKETCONCLUDED']._serialized_start=1911
+  _globals['_TICKETCONCLUDED']._serialized_end=2027
+  _globals['_TICKETFINALIZED']._serialized_start=2029
+  _globals['_TICKETFINALIZED']._serialized_end=2145
+  _globals['_TICKETREOPENED']._serialized_start=2147
+  _globals['_TICKETREOPENED']._serialized_end=2262
+  _globals['_TICKETDELIVERYCHANGED']._serialized_start=2265
+  _globals['_TICKETDELIVERYCHANGED']._serialized_end=2407
+  _globals['_TICKETCONTINUED']._serialized_start=2409
+  _globals['_TICKETCONTINUED']._serialized_end=2525
+  _globals['_TICKETRESTATED']._serialized_start=2527
+  _globals['_TICKETRESTATED']._serialized_end=2610
+  _globals['_TICKETSTATE']._serialized_start=2613
+  _globals['_TICKETSTATE']._serialized_end=3303
+  _globals['_AUDIENCECHANGE']._serialized_start=3305
+  _globals['_AUDIENCECHANGE']._serialized_end=3352
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from guiche.common.v1 import reference_pb2 as _reference_pb2
 from guiche.ticket.v1 import ticket_pb2 as _ticket_pb2
 import builtins as _builtins
@@ -20,6 +21,177 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _InteractionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _InteractionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InteractionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    INTERACTION_KIND_UNSPECIFIED: _InteractionKind.ValueType  # 0
+    INTERACTION_KIND_OPENED: _InteractionKind.ValueType  # 1
+    INTERACTION_KIND_STARTED: _InteractionKind.ValueType  # 2
+    INTERACTION_KIND_REPLIED: _InteractionKind.ValueType  # 3
+    """A message to the customer was released for sending."""
+    INTERACTION_KIND_MESSAGE_RECEIVED: _InteractionKind.ValueType  # 4
+    """The customer wrote."""
+    INTERACTION_KIND_AWAITED: _InteractionKind.ValueType  # 5
+    INTERACTION_KIND_AWAITING_EXPIRED: _InteractionKind.ValueType  # 6
+    """What was awaited did not come in time."""
+    INTERACTION_KIND_RELEASED: _InteractionKind.ValueType  # 7
+    INTERACTION_KIND_FOLLOWED: _InteractionKind.ValueType  # 8
+    INTERACTION_KIND_STATUS_SET: _InteractionKind.ValueType  # 9
+    INTERACTION_KIND_PRIORITY_SET: _InteractionKind.ValueType  # 10
+    INTERACTION_KIND_SERVICE_TYPE_SET: _InteractionKind.ValueType  # 11
+    INTERACTION_KIND_CONCLUDED: _InteractionKind.ValueType  # 12
+    INTERACTION_KIND_FINALIZED: _InteractionKind.ValueType  # 13
+    INTERACTION_KIND_REOPENED: _InteractionKind.ValueType  # 14
+    INTERACTION_KIND_DELIVERY_FAILED: _InteractionKind.ValueType  # 15
+    """A reply did not reach the customer; the message says why."""
+    INTERACTION_KIND_DELIVERY_UNKNOWN: _InteractionKind.ValueType  # 16
+    """Whether a reply reached the customer cannot be known."""
+    INTERACTION_KIND_CONTINUED: _InteractionKind.ValueType  # 17
+    """A later message of the customer opened another ticket."""
+
+class InteractionKind(_InteractionKind, metaclass=_InteractionKindEnumTypeWrapper): ...
+
+INTERACTION_KIND_UNSPECIFIED: InteractionKind.ValueType  # 0
+INTERACTION_KIND_OPENED: InteractionKind.ValueType  # 1
+INTERACTION_KIND_STARTED: InteractionKind.ValueType  # 2
+INTERACTION_KIND_REPLIED: InteractionKind.ValueType  # 3
+"""A message to the customer was released for sending."""
+INTERACTION_KIND_MESSAGE_RECEIVED: InteractionKind.ValueType  # 4
+"""The customer wrote."""
+INTERACTION_KIND_AWAITED: InteractionKind.ValueType  # 5
+INTERACTION_KIND_AWAITING_EXPIRED: InteractionKind.ValueType  # 6
+"""What was awaited did not come in time."""
+INTERACTION_KIND_RELEASED: InteractionKind.ValueType  # 7
+INTERACTION_KIND_FOLLOWED: InteractionKind.ValueType  # 8
+INTERACTION_KIND_STATUS_SET: InteractionKind.ValueType  # 9
+INTERACTION_KIND_PRIORITY_SET: InteractionKind.ValueType  # 10
+INTERACTION_KIND_SERVICE_TYPE_SET: InteractionKind.ValueType  # 11
+INTERACTION_KIND_CONCLUDED: InteractionKind.ValueType  # 12
+INTERACTION_KIND_FINALIZED: InteractionKind.ValueType  # 13
+INTERACTION_KIND_REOPENED: InteractionKind.ValueType  # 14
+INTERACTION_KIND_DELIVERY_FAILED: InteractionKind.ValueType  # 15
+"""A reply did not reach the customer; the message says why."""
+INTERACTION_KIND_DELIVERY_UNKNOWN: InteractionKind.ValueType  # 16
+"""Whether a reply reached the customer cannot be known."""
+INTERACTION_KIND_CONTINUED: InteractionKind.ValueType  # 17
+"""A later message of the customer opened another ticket."""
+Global___InteractionKind: _TypeAlias = InteractionKind  # noqa: Y015
+
+@_typing.final
+class Interaction(_message.Message):
+    """What happens to tickets: the entries of their histories, and the events that tell others of them.
+
+    One entry of a ticket's history. Append-only.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    COUNTED_FIELD_NUMBER: _builtins.int
+    AT_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    kind: Global___InteractionKind.ValueType
+    counted: _builtins.bool
+    """Whether it counts in Ticket.interactions. Entries such as the opening are history but no interaction."""
+    message_id: _builtins.str
+    """The message it is about, for REPLIED, MESSAGE_RECEIVED, DELIVERY_FAILED and DELIVERY_UNKNOWN; else empty."""
+    @_builtins.property
+    def at(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def actor(self) -> _ticket_pb2.Actor: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Change]: ...
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        kind: Global___InteractionKind.ValueType = ...,
+        counted: _builtins.bool = ...,
+        at: _timestamp_pb2.Timestamp | None = ...,
+        actor: _ticket_pb2.Actor | None = ...,
+        changes: _abc.Iterable[Global___Change] | None = ...,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at", b"at", "changes", b"changes", "counted", b"counted", "id", b"id", "kind", b"kind", "message_id", b"message_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Interaction: _TypeAlias = Interaction  # noqa: Y015
+
+@_typing.final
+class Change(_message.Message):
+    """One fact, before and after."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    BEFORE_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field of Ticket, in lowerCamelCase: "status", "holder", "department", "level", "priority", "released",
+    "awaitingCustomer", "awaitingUntil", "newMessage", "serviceType", "next" (the ticket that continues it), or a field of
+    the service type as "data:<fieldId>".
+    """
+    @_builtins.property
+    def before(self) -> Global___Value:
+        """Absent where there was nothing before."""
+
+    @_builtins.property
+    def after(self) -> Global___Value:
+        """Absent where there is nothing afterwards."""
+
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        before: Global___Value | None = ...,
+        after: Global___Value | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "before", b"before", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Change: _TypeAlias = Change  # noqa: Y015
+
+@_typing.final
+class Value(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """The enum value without prefix (status, priority), the id, the time, "true" or "false". Empty for a ticket that the
+    asking attendant may not see.
+    """
+    name: _builtins.str
+    """The name to show where the code is an id (of a ticket: its protocol), the value where it is one of a service type's
+    field; else empty.
+    """
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Value: _TypeAlias = Value  # noqa: Y015
 
 @_typing.final
 class TicketOpened(_message.Message):

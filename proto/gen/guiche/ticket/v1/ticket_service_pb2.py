@@ -28,9 +28,10 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from guiche.common.v1 import access_pb2 as guiche_dot_common_dot_v1_dot_access__pb2
 from guiche.common.v1 import reference_pb2 as guiche_dot_common_dot_v1_dot_reference__pb2
 from guiche.ticket.v1 import ticket_pb2 as guiche_dot_ticket_dot_v1_dot_ticket__pb2
+from guiche.ticket.v1 import ticket_events_pb2 as guiche_dot_ticket_dot_v1_dot_ticket__events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%guiche/ticket/v1/ticket_service.proto\x12\x10guiche.ticket.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dguiche/common/v1/access.proto\x1a guiche/common/v1/reference.proto\x1a\x1dguiche/ticket/v1/ticket.proto\"\x8e\x02\n\x12ListTicketsRequest\x12\x34\n\x04view\x18\x01 \x01(\x0e\x32\x1c.guiche.ticket.v1.TicketViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x43\n\x06status\x18\x02 \x03(\x0e\x32\x1e.guiche.ticket.v1.StatusFilterB\x13\xbaH\x10\x92\x01\r\x10\n\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\rdepartment_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1d\n\x08level_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Y\n\x13ListTicketsResponse\x12)\n\x07tickets\x18\x01 \x03(\x0b\x32\x18.guiche.ticket.v1.Ticket\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x15\n\x13\x43ountTicketsRequest\"\x8e\x01\n\x14\x43ountTicketsResponse\x12/\n\x08statuses\x18\x01 \x03(\x0b\x32\x1d.guiche.ticket.v1.StatusCount\x12\x36\n\x0b\x64\x65partments\x18\x02 \x03(\x0b\x32!.guiche.ticket.v1.DepartmentCount\x12\r\n\x05total\x18\x03 \x01(\x05\"L\n\x0bStatusCount\x12.\n\x06status\x18\x01 \x01(\x0e\x32\x1e.guiche.ticket.v1.TicketStatus\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\xb0\x01\n\x0f\x44\x65partmentCount\x12/\n\ndepartment\x18\x01 \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12/\n\x08statuses\x18\x02 \x03(\x0b\x32\x1d.guiche.ticket.v1.StatusCount\x12,\n\x06levels\x18\x03 \x03(\x0b\x32\x1c.guiche.ticket.v1.LevelCount\x12\r\n\x05total\x18\x04 \x01(\x05\"x\n\nLevelCount\x12*\n\x05level\x18\x01 \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12/\n\x08statuses\x18\x02 \x03(\x0b\x32\x1d.guiche.ticket.v1.StatusCount\x12\r\n\x05total\x18\x03 \x01(\x05\"/\n\x10GetTicketRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x11GetTicketResponse\x12(\n\x06ticket\x18\x01 \x01(\x0b\x32\x18.guiche.ticket.v1.Ticket\"s\n\x17ListInteractionsRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"h\n\x18ListInteractionsResponse\x12\x33\n\x0cinteractions\x18\x01 \x03(\x0b\x32\x1d.guiche.ticket.v1.Interaction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"X\n\x15\x41ppendMessagesRequest\x12?\n\x08messages\x18\x01 \x03(\x0b\x32!.guiche.ticket.v1.AppendedMessageB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\xf3\x01\n\x0f\x41ppendedMessage\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0cpublisher_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12 \n\x0epublisher_name\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0\x02\x12\x19\n\x07snippet\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\x0btraceparent\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x37\"I\n\x16\x41ppendMessagesResponse\x12/\n\x07tickets\x18\x01 \x03(\x0b\x32\x1e.guiche.ticket.v1.OpenedTicket\"S\n\x12OpenTicketsRequest\x12=\n\x08openings\x18\x01 \x03(\x0b\x32\x1f.guiche.ticket.v1.TicketOpeningB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\xfc\x03\n\rTicketOpening\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0cpublisher_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12 \n\x0epublisher_name\x18\x0c \x01(\tB\x08\xbaH\x05r\x03\x18\xc0\x02\x12\x1f\n\rdepartment_id\x18\x0b \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08level_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12>\n\x08priority\x18\x06 \x01(\x0e\x32 .guiche.ticket.v1.TicketPriorityB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x38\n\x08platform\x18\x07 \x01(\x0e\x32\x1a.guiche.common.v1.PlatformB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x07subject\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xe6\x07\x12\x19\n\x07snippet\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x37\n\x0boccurred_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x0btraceparent\x18\r \x01(\tB\x07\xbaH\x04r\x02\x18\x37\"F\n\x13OpenTicketsResponse\x12/\n\x07tickets\x18\x01 \x03(\x0b\x32\x1e.guiche.ticket.v1.OpenedTicket\"3\n\x0cOpenedTicket\x12\x11\n\tticket_id\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\t\"\x8d\x01\n\x16\x41uthorizeTicketRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x39\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1d.guiche.common.v1.GrantActionB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"X\n\x17\x41uthorizeTicketResponse\x12\r\n\x05grant\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12GetAudienceRequest\"#\n\x13GetAudienceResponse\x12\x0c\n\x04keys\x18\x01 \x03(\t*V\n\nTicketView\x12\x1b\n\x17TICKET_VIEW_UNSPECIFIED\x10\x00\x12\x15\n\x11TICKET_VIEW_QUEUE\x10\x01\x12\x14\n\x10TICKET_VIEW_MINE\x10\x02*\xac\x02\n\x0cStatusFilter\x12\x1d\n\x19STATUS_FILTER_UNSPECIFIED\x10\x00\x12\x19\n\x15STATUS_FILTER_CREATED\x10\x01\x12\x16\n\x12STATUS_FILTER_OPEN\x10\x02\x12\x19\n\x15STATUS_FILTER_STARTED\x10\x03\x12\x19\n\x15STATUS_FILTER_PENDING\x10\x04\x12\x1a\n\x16STATUS_FILTER_ANSWERED\x10\x05\x12\x1d\n\x19STATUS_FILTER_TRANSFERRED\x10\x06\x12\x1a\n\x16STATUS_FILTER_APPROVAL\x10\x07\x12\x1a\n\x16STATUS_FILTER_RESOLVED\x10\x08\x12!\n\x1dSTATUS_FILTER_CREATED_OR_OPEN\x10\n2\xa8\x08\n\rTicketService\x12\x82\x01\n\x0bListTickets\x12$.guiche.ticket.v1.ListTicketsRequest\x1a%.guiche.ticket.v1.ListTicketsResponse\"&\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/tickets\x12\x8c\x01\n\x0c\x43ountTickets\x12%.guiche.ticket.v1.CountTicketsRequest\x1a&.guiche.ticket.v1.CountTicketsResponse\"-\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/tickets:counts\x12\x90\x01\n\tGetTicket\x12\".guiche.ticket.v1.GetTicketRequest\x1a#.guiche.ticket.v1.GetTicketResponse\":\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x82\xd3\xe4\x93\x02%\x12\x1b/api/v1/tickets/{ticket_id}b\x06ticket\x12\xaa\x01\n\x10ListInteractions\x12).guiche.ticket.v1.ListInteractionsRequest\x1a*.guiche.ticket.v1.ListInteractionsResponse\"?\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x82\xd3\xe4\x93\x02*\x12(/api/v1/tickets/{ticket_id}/interactions\x12r\n\x0e\x41ppendMessages\x12\'.guiche.ticket.v1.AppendMessagesRequest\x1a(.guiche.ticket.v1.AppendMessagesResponse\"\r\xa2\xbb\x18\t\n\x07routing\x12i\n\x0bOpenTickets\x12$.guiche.ticket.v1.OpenTicketsRequest\x1a%.guiche.ticket.v1.OpenTicketsResponse\"\r\xa2\xbb\x18\t\n\x07routing\x12w\n\x0f\x41uthorizeTicket\x12(.guiche.ticket.v1.AuthorizeTicketRequest\x1a).guiche.ticket.v1.AuthorizeTicketResponse\"\x0f\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x12k\n\x0bGetAudience\x12$.guiche.ticket.v1.GetAudienceRequest\x1a%.guiche.ticket.v1.GetAudienceResponse\"\x0f\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%guiche/ticket/v1/ticket_service.proto\x12\x10guiche.ticket.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dguiche/common/v1/access.proto\x1a guiche/common/v1/reference.proto\x1a\x1dguiche/ticket/v1/ticket.proto\x1a$guiche/ticket/v1/ticket_events.proto\"\x8e\x02\n\x12ListTicketsRequest\x12\x34\n\x04view\x18\x01 \x01(\x0e\x32\x1c.guiche.ticket.v1.TicketViewB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x43\n\x06status\x18\x02 \x03(\x0e\x32\x1e.guiche.ticket.v1.StatusFilterB\x13\xbaH\x10\x92\x01\r\x10\n\x18\x01\"\x07\x82\x01\x04\x10\x01 \x00\x12\"\n\rdepartment_id\x18\x03 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1d\n\x08level_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1c\n\tpage_size\x18\x05 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00\x12\x1c\n\npage_token\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"Y\n\x13ListTicketsResponse\x12)\n\x07tickets\x18\x01 \x03(\x0b\x32\x18.guiche.ticket.v1.Ticket\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x15\n\x13\x43ountTicketsRequest\"\x8e\x01\n\x14\x43ountTicketsResponse\x12/\n\x08statuses\x18\x01 \x03(\x0b\x32\x1d.guiche.ticket.v1.StatusCount\x12\x36\n\x0b\x64\x65partments\x18\x02 \x03(\x0b\x32!.guiche.ticket.v1.DepartmentCount\x12\r\n\x05total\x18\x03 \x01(\x05\"L\n\x0bStatusCount\x12.\n\x06status\x18\x01 \x01(\x0e\x32\x1e.guiche.ticket.v1.TicketStatus\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\"\xb0\x01\n\x0f\x44\x65partmentCount\x12/\n\ndepartment\x18\x01 \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12/\n\x08statuses\x18\x02 \x03(\x0b\x32\x1d.guiche.ticket.v1.StatusCount\x12,\n\x06levels\x18\x03 \x03(\x0b\x32\x1c.guiche.ticket.v1.LevelCount\x12\r\n\x05total\x18\x04 \x01(\x05\"x\n\nLevelCount\x12*\n\x05level\x18\x01 \x01(\x0b\x32\x1b.guiche.common.v1.Reference\x12/\n\x08statuses\x18\x02 \x03(\x0b\x32\x1d.guiche.ticket.v1.StatusCount\x12\r\n\x05total\x18\x03 \x01(\x05\"/\n\x10GetTicketRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x11GetTicketResponse\x12(\n\x06ticket\x18\x01 \x01(\x0b\x32\x18.guiche.ticket.v1.Ticket\"s\n\x17ListInteractionsRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\tpage_size\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xc8\x01(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07\"h\n\x18ListInteractionsResponse\x12\x33\n\x0cinteractions\x18\x01 \x03(\x0b\x32\x1d.guiche.ticket.v1.Interaction\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"X\n\x15\x41ppendMessagesRequest\x12?\n\x08messages\x18\x01 \x03(\x0b\x32!.guiche.ticket.v1.AppendedMessageB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\xf3\x01\n\x0f\x41ppendedMessage\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0cpublisher_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12 \n\x0epublisher_name\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xc0\x02\x12\x19\n\x07snippet\x18\x06 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x1c\n\x0btraceparent\x18\x07 \x01(\tB\x07\xbaH\x04r\x02\x18\x37\"I\n\x16\x41ppendMessagesResponse\x12/\n\x07tickets\x18\x01 \x03(\x0b\x32\x1e.guiche.ticket.v1.OpenedTicket\"S\n\x12OpenTicketsRequest\x12=\n\x08openings\x18\x01 \x03(\x0b\x32\x1f.guiche.ticket.v1.TicketOpeningB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\"\xfc\x03\n\rTicketOpening\x12\x1c\n\nmessage_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0f\x63onversation_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12!\n\x0cpublisher_id\x18\x04 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12 \n\x0epublisher_name\x18\x0c \x01(\tB\x08\xbaH\x05r\x03\x18\xc0\x02\x12\x1f\n\rdepartment_id\x18\x0b \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08level_id\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12>\n\x08priority\x18\x06 \x01(\x0e\x32 .guiche.ticket.v1.TicketPriorityB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x38\n\x08platform\x18\x07 \x01(\x0e\x32\x1a.guiche.common.v1.PlatformB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x19\n\x07subject\x18\x08 \x01(\tB\x08\xbaH\x05r\x03\x18\xe6\x07\x12\x19\n\x07snippet\x18\t \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x37\n\x0boccurred_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\x1c\n\x0btraceparent\x18\r \x01(\tB\x07\xbaH\x04r\x02\x18\x37\"F\n\x13OpenTicketsResponse\x12/\n\x07tickets\x18\x01 \x03(\x0b\x32\x1e.guiche.ticket.v1.OpenedTicket\"3\n\x0cOpenedTicket\x12\x11\n\tticket_id\x18\x01 \x01(\t\x12\x10\n\x08protocol\x18\x02 \x01(\t\"\x8d\x01\n\x16\x41uthorizeTicketRequest\x12\x1b\n\tticket_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x39\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x1d.guiche.common.v1.GrantActionB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\x12\x1b\n\nrequest_id\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\"X\n\x17\x41uthorizeTicketResponse\x12\r\n\x05grant\x18\x01 \x01(\t\x12.\n\nexpires_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x14\n\x12GetAudienceRequest\"#\n\x13GetAudienceResponse\x12\x0c\n\x04keys\x18\x01 \x03(\t*V\n\nTicketView\x12\x1b\n\x17TICKET_VIEW_UNSPECIFIED\x10\x00\x12\x15\n\x11TICKET_VIEW_QUEUE\x10\x01\x12\x14\n\x10TICKET_VIEW_MINE\x10\x02*\xac\x02\n\x0cStatusFilter\x12\x1d\n\x19STATUS_FILTER_UNSPECIFIED\x10\x00\x12\x19\n\x15STATUS_FILTER_CREATED\x10\x01\x12\x16\n\x12STATUS_FILTER_OPEN\x10\x02\x12\x19\n\x15STATUS_FILTER_STARTED\x10\x03\x12\x19\n\x15STATUS_FILTER_PENDING\x10\x04\x12\x1a\n\x16STATUS_FILTER_ANSWERED\x10\x05\x12\x1d\n\x19STATUS_FILTER_TRANSFERRED\x10\x06\x12\x1a\n\x16STATUS_FILTER_APPROVAL\x10\x07\x12\x1a\n\x16STATUS_FILTER_RESOLVED\x10\x08\x12!\n\x1dSTATUS_FILTER_CREATED_OR_OPEN\x10\n2\xa8\x08\n\rTicketService\x12\x82\x01\n\x0bListTickets\x12$.guiche.ticket.v1.ListTicketsRequest\x1a%.guiche.ticket.v1.ListTicketsResponse\"&\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/api/v1/tickets\x12\x8c\x01\n\x0c\x43ountTickets\x12%.guiche.ticket.v1.CountTicketsRequest\x1a&.guiche.ticket.v1.CountTicketsResponse\"-\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/tickets:counts\x12\x90\x01\n\tGetTicket\x12\".guiche.ticket.v1.GetTicketRequest\x1a#.guiche.ticket.v1.GetTicketResponse\":\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x82\xd3\xe4\x93\x02%\x12\x1b/api/v1/tickets/{ticket_id}b\x06ticket\x12\xaa\x01\n\x10ListInteractions\x12).guiche.ticket.v1.ListInteractionsRequest\x1a*.guiche.ticket.v1.ListInteractionsResponse\"?\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x82\xd3\xe4\x93\x02*\x12(/api/v1/tickets/{ticket_id}/interactions\x12r\n\x0e\x41ppendMessages\x12\'.guiche.ticket.v1.AppendMessagesRequest\x1a(.guiche.ticket.v1.AppendMessagesResponse\"\r\xa2\xbb\x18\t\n\x07routing\x12i\n\x0bOpenTickets\x12$.guiche.ticket.v1.OpenTicketsRequest\x1a%.guiche.ticket.v1.OpenTicketsResponse\"\r\xa2\xbb\x18\t\n\x07routing\x12w\n\x0f\x41uthorizeTicket\x12(.guiche.ticket.v1.AuthorizeTicketRequest\x1a).guiche.ticket.v1.AuthorizeTicketResponse\"\x0f\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x12k\n\x0bGetAudience\x12$.guiche.ticket.v1.GetAudienceRequest\x1a%.guiche.ticket.v1.GetAudienceResponse\"\x0f\xa2\xbb\x18\x0b\n\x07gateway\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -123,54 +124,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TICKETSERVICE'].methods_by_name['AuthorizeTicket']._serialized_options = b'\242\273\030\013\n\007gateway\020\001'
   _globals['_TICKETSERVICE'].methods_by_name['GetAudience']._loaded_options = None
   _globals['_TICKETSERVICE'].methods_by_name['GetAudience']._serialized_options = b'\242\273\030\013\n\007gateway\020\001'
-  _globals['_TICKETVIEW']._serialized_start=2918
-  _globals['_TICKETVIEW']._serialized_end=3004
-  _globals['_STATUSFILTER']._serialized_start=3007
-  _globals['_STATUSFILTER']._serialized_end=3307
-  _globals['_LISTTICKETSREQUEST']._serialized_start=248
-  _globals['_LISTTICKETSREQUEST']._serialized_end=518
-  _globals['_LISTTICKETSRESPONSE']._serialized_start=520
-  _globals['_LISTTICKETSRESPONSE']._serialized_end=609
-  _globals['_COUNTTICKETSREQUEST']._serialized_start=611
-  _globals['_COUNTTICKETSREQUEST']._serialized_end=632
-  _globals['_COUNTTICKETSRESPONSE']._serialized_start=635
-  _globals['_COUNTTICKETSRESPONSE']._serialized_end=777
-  _globals['_STATUSCOUNT']._serialized_start=779
-  _globals['_STATUSCOUNT']._serialized_end=855
-  _globals['_DEPARTMENTCOUNT']._serialized_start=858
-  _globals['_DEPARTMENTCOUNT']._serialized_end=1034
-  _globals['_LEVELCOUNT']._serialized_start=1036
-  _globals['_LEVELCOUNT']._serialized_end=1156
-  _globals['_GETTICKETREQUEST']._serialized_start=1158
-  _globals['_GETTICKETREQUEST']._serialized_end=1205
-  _globals['_GETTICKETRESPONSE']._serialized_start=1207
-  _globals['_GETTICKETRESPONSE']._serialized_end=1268
-  _globals['_LISTINTERACTIONSREQUEST']._serialized_start=1270
-  _globals['_LISTINTERACTIONSREQUEST']._serialized_end=1385
-  _globals['_LISTINTERACTIONSRESPONSE']._serialized_start=1387
-  _globals['_LISTINTERACTIONSRESPONSE']._serialized_end=1491
-  _globals['_APPENDMESSAGESREQUEST']._serialized_start=1493
-  _globals['_APPENDMESSAGESREQUEST']._serialized_end=1581
-  _globals['_APPENDEDMESSAGE']._serialized_start=1584
-  _globals['_APPENDEDMESSAGE']._serialized_end=1827
-  _globals['_APPENDMESSAGESRESPONSE']._serialized_start=1829
-  _globals['_APPENDMESSAGESRESPONSE']._serialized_end=1902
-  _globals['_OPENTICKETSREQUEST']._serialized_start=1904
-  _globals['_OPENTICKETSREQUEST']._serialized_end=1987
-  _globals['_TICKETOPENING']._serialized_start=1990
-  _globals['_TICKETOPENING']._serialized_end=2498
-  _globals['_OPENTICKETSRESPONSE']._serialized_start=2500
-  _globals['_OPENTICKETSRESPONSE']._serialized_end=2570
-  _globals['_OPENEDTICKET']._serialized_start=2572
-  _globals['_OPENEDTICKET']._serialized_end=2623
-  _globals['_AUTHORIZETICKETREQUEST']._serialized_start=2626
-  _globals['_AUTHORIZETICKETREQUEST']._serialized_end=2767
-  _globals['_AUTHORIZETICKETRESPONSE']._serialized_start=2769
-  _globals['_AUTHORIZETICKETRESPONSE']._serialized_end=2857
-  _globals['_GETAUDIENCEREQUEST']._serialized_start=2859
-  _globals['_GETAUDIENCEREQUEST']._serialized_end=2879
-  _globals['_GETAUDIENCERESPONSE']._serialized_start=2881
-  _globals['_GETAUDIENCERESPONSE']._serialized_end=2916
-  _globals['_TICKETSERVICE']._serialized_start=3310
-  _globals['_TICKETSERVICE']._serialized_end=4374
+  _globals['_TICKETVIEW']._serialized_start=2956
+  _globals['_TICKETVIEW']._serialized_end=3042
+  _globals['_STATUSFILTER']._serialized_start=3045
+  _globals['_STATUSFILTER']._serialized_end=3345
+  _globals['_LISTTICKETSREQUEST']._serialized_start=286
+  _globals['_LISTTICKETSREQUEST']._serialized_end=556
+  _globals['_LISTTICKETSRESPONSE']._serialized_start=558
+  _globals['_LISTTICKETSRESPONSE']._serialized_end=647
+  _globals['_COUNTTICKETSREQUEST']._serialized_start=649
+  _globals['_COUNTTICKETSREQUEST']._serialized_end=670
+  _globals['_COUNTTICKETSRESPONSE']._serialized_start=673
+  _globals['_COUNTTICKETSRESPONSE']._serialized_end=815
+  _globals['_STATUSCOUNT']._serialized_start=817
+  _globals['_STATUSCOUNT']._serialized_end=893
+  _globals['_DEPARTMENTCOUNT']._serialized_start=896
+  _globals['_DEPARTMENTCOUNT']._serialized_end=1072
+  _globals['_LEVELCOUNT']._serialized_start=1074
+  _globals['_LEVELCOUNT']._serialized_end=1194
+  _globals['_GETTICKETREQUEST']._serialized_start=1196
+  _globals['_GETTICKETREQUEST']._serialized_end=1243
+  _globals['_GETTICKETRESPONSE']._serialized_start=1245
+  _globals['_GETTICKETRESPONSE']._serialized_end=1306
+  _globals['_LISTINTERACTIONSREQUEST']._serialized_start=1308
+  _globals['_LISTINTERACTIONSREQUEST']._serialized_end=1423
+  _globals['_LISTINTERACTIONSRESPONSE']._serialized_start=1425
+  _globals['_LISTINTERACTIONSRESPONSE']._serialized_end=1529
+  _globals['_APPENDMESSAGESREQUEST']._serialized_start=1531
+  _globals['_APPENDMESSAGESREQUEST']._serialized_end=1619
+  _globals['_APPENDEDMESSAGE']._serialized_start=1622
+  _globals['_APPENDEDMESSAGE']._serialized_end=1865
+  _globals['_APPENDMESSAGESRESPONSE']._serialized_start=1867
+  _globals['_APPENDMESSAGESRESPONSE']._serialized_end=1940
+  _globals['_OPENTICKETSREQUEST']._serialized_start=1942
+  _globals['_OPENTICKETSREQUEST']._serialized_end=2025
+  _globals['_TICKETOPENING']._serialized_start=2028
+  _globals['_TICKETOPENING']._serialized_end=2536
+  _globals['_OPENTICKETSRESPONSE']._serialized_start=2538
+  _globals['_OPENTICKETSRESPONSE']._serialized_end=2608
+  _globals['_OPENEDTICKET']._serialized_start=2610
+  _globals['_OPENEDTICKET']._serialized_end=2661
+  _globals['_AUTHORIZETICKETREQUEST']._serialized_start=2664
+  _globals['_AUTHORIZETICKETREQUEST']._serialized_end=2805
+  _globals['_AUTHORIZETICKETRESPONSE']._serialized_start=2807
+  _globals['_AUTHORIZETICKETRESPONSE']._serialized_end=2895
+  _globals['_GETAUDIENCEREQUEST']._serialized_start=2897
+  _globals['_GETAUDIENCEREQUEST']._serialized_end=2917
+  _globals['_GETAUDIENCERESPONSE']._serialized_start=2919
+  _globals['_GETAUDIENCERESPONSE']._serialized_end=2954
+  _globals['_TICKETSERVICE']._serialized_start=3348
+  _globals['_TICKETSERVICE']._serialized_end=4412
 # @@protoc_insertion_point(module_scope)

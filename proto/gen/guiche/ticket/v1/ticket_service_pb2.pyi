@@ -11,6 +11,7 @@ from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from guiche.common.v1 import access_pb2 as _access_pb2
 from guiche.common.v1 import reference_pb2 as _reference_pb2
+from guiche.ticket.v1 import ticket_events_pb2 as _ticket_events_pb2
 from guiche.ticket.v1 import ticket_pb2 as _ticket_pb2
 import builtins as _builtins
 import sys
@@ -342,11 +343,11 @@ class ListInteractionsResponse(_message.Message):
     next_page_token: _builtins.str
     """Empty on the last page."""
     @_builtins.property
-    def interactions(self) -> _containers.RepeatedCompositeFieldContainer[_ticket_pb2.Interaction]: ...
+    def interactions(self) -> _containers.RepeatedCompositeFieldContainer[_ticket_events_pb2.Interaction]: ...
     def __init__(
         self,
         *,
-        interactions: _abc.Iterable[_ticket_pb2.Interaction] | None = ...,
+        interactions: _abc.Iterable[_ticket_events_pb2.Interaction] | None = ...,
         next_page_token: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015

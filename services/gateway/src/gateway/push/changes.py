@@ -30,31 +30,28 @@ class AudienceMoved:
 
 
 Change = TicketChange | AudienceMoved
-# What happened to a ticket, in the words of the routes where there is one for it.
-VERBS: dict[type[Message], str] = {
-    ticket_events_pb2.TicketOpened: "opened",
-    ticket_events_pb2.TicketStarted: "started",
-    ticket_events_pb2.TicketReplyReleased: "replied",
-    ticket_events_pb2.TicketMessageAppended: "messageAppended",
-    ticket_events_pb2.TicketAwaited: "awaited",
-    ticket_events_pb2.TicketAwaitingExpired: "awaitingExpired",
-    ticket_events_pb2.TicketReleased: "released",
-    ticket_events_pb2.TicketFollowed: "followed",
-    ticket_events_pb2.TicketStatusSet: "statusSet",
-    ticket_events_pb2.TicketPrioritySet: "prioritySet",
-    ticket_events_pb2.TicketServiceTypeSet: "serviceTypeSet",
-    ticket_events_pb2.TicketConcluded: "concluded",
-    ticket_events_pb2.TicketFinalized: "finalized",
-    ticket_events_pb2.TicketReopened: "reopened",
-    ticket_events_pb2.TicketDeliveryChanged: "deliveryChanged",
-    ticket_events_pb2.TicketContinued: "continued",
-}
+# Every event of a ticket brings its state and its audience; what lacks an audience is for whoever keeps a copy.
+EVENTS: tuple[type[Message], ...] = tuple(
+    getattr(ticket_events_pb2, name)
+    for name, described in ticket_events_pb2.DESCRIPTOR.message_types_by_name.items()
+    if "audience" in described.fields_by_name
+)
+
+
+def verb_of(event: type[Message]) -> str:
+    """What happened to the ticket: "statusSet" for TicketStatusSet, and so on."""
+    if event is ticket_events_pb2.TicketReplyReleased:
+        return "replied"
+    word = event.DESCRIPTOR.name.removeprefix("Ticket")
+    return word[0].lower() + word[1:]
+
+
+VERBS: dict[type[Message], str] = {event: verb_of(event) for event in EVENTS}
 # Told with the ticket as it has stood, perhaps for months: its last activity says nothing of when.
 OF_STANDING = (ticket_events_pb2.TicketDeliveryChanged, ticket_events_pb2.TicketContinued)
 
 
 def read_ticket(event_type: type[Message], verb: str, payload: bytes) -> Change:
-    # Every event of a ticket brings its state and its audience.
     event: Any = event_type.FromString(payload)
     at, audience = event.ticket.last_activity_at, event.audience
     seconds = None if event_type in OF_STANDING else at.seconds + at.nanos / 1e9

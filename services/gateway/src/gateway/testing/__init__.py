@@ -39,10 +39,11 @@ __all__ = [
 @contextmanager
 def neighbours(world: World) -> Iterator[dict[str, str]]:
     """Their addresses, by setting."""
+    verbs: Any = Verbs(world)
     added: dict[str, list[Callable[[grpc.Server], None]]] = {
         "ticket": [
             lambda s: ticket_service_pb2_grpc.add_TicketServiceServicer_to_server(Tickets(world), s),
-            lambda s: verb_service_pb2_grpc.add_VerbServiceServicer_to_server(Verbs(world), s),
+            lambda s: verb_service_pb2_grpc.add_VerbServiceServicer_to_server(verbs, s),
             lambda s: service_type_service_pb2_grpc.add_ServiceTypeServiceServicer_to_server(ServiceTypes(world), s),
         ],
         "mail": [lambda s: message_service_pb2_grpc.add_MessageServiceServicer_to_server(Messages(world), s)],

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +23,6 @@ from guiche.ticket.v1 import (
     ticket_service_pb2,
     ticket_service_pb2_grpc,
     verb_service_pb2,
-    verb_service_pb2_grpc,
 )
 
 from gateway.testing.world import (
@@ -85,15 +85,24 @@ class Tickets(ticket_service_pb2_grpc.TicketServiceServicer):
         raise AssertionError("the gateway may not call this")
 
 
-class Verbs(verb_service_pb2_grpc.VerbServiceServicer):
+STATUS_AFTER = {
+    "StartTicket": ticket_pb2.TICKET_STATUS_STARTED,
+    "AwaitReply": ticket_pb2.TICKET_STATUS_PENDING,
+    "ConcludeTicket": ticket_pb2.TICKET_STATUS_CLOSED,
+    "FinalizeTicket": ticket_pb2.TICKET_STATUS_CLOSED,
+    "ReopenTicket": ticket_pb2.TICKET_STATUS_OPEN,
+}
+
+
+class Verbs:
+    """A VerbService: the verbs of the contract, each but the reply answering with the ticket as it has become."""
+
     def __init__(self, world: World) -> None:
         self.world = world
+        for method in verb_service_pb2.DESCRIPTOR.services_by_name["VerbService"].methods:
+            setattr(self, method.name, self.reply if method.name == "ReplyTicket" else partial(self.use, method.name))
 
-    def StartTicket(self, request: Any, context: Any) -> Any:
-        ticket = self.changed("StartTicket", request, ticket_pb2.TICKET_STATUS_STARTED)
-        return verb_service_pb2.StartTicketResponse(ticket=ticket)
-
-    def ReplyTicket(self, request: Any, context: Any) -> Any:
+    def reply(self, request: Any, context: Any) -> Any:
         caller = self.world.called("ReplyTicket", request)
         assert caller.attendant
         key = (caller.attendant.id, request.request_id)
@@ -103,42 +112,11 @@ class Verbs(verb_service_pb2_grpc.VerbServiceServicer):
             self.world.released[key] = verb_service_pb2.ReplyTicketResponse(ticket=ticket)
         return self.world.released[key]
 
-    def AwaitReply(self, request: Any, context: Any) -> Any:
-        ticket = self.changed("AwaitReply", request, ticket_pb2.TICKET_STATUS_PENDING)
-        return verb_service_pb2.AwaitReplyResponse(ticket=ticket)
-
-    def ReleaseTicket(self, request: Any, context: Any) -> Any:
-        return verb_service_pb2.ReleaseTicketResponse(ticket=self.changed("ReleaseTicket", request))
-
-    def FollowTicket(self, request: Any, context: Any) -> Any:
-        return verb_service_pb2.FollowTicketResponse(ticket=self.changed("FollowTicket", request))
-
-    def SetStatus(self, request: Any, context: Any) -> Any:
-        return verb_service_pb2.SetStatusResponse(ticket=self.changed("SetStatus", request, request.status))
-
-    def SetPriority(self, request: Any, context: Any) -> Any:
-        return verb_service_pb2.SetPriorityResponse(ticket=self.changed("SetPriority", request))
-
-    def SetServiceType(self, request: Any, context: Any) -> Any:
-        return verb_service_pb2.SetServiceTypeResponse(ticket=self.changed("SetServiceType", request))
-
-    def ConcludeTicket(self, request: Any, context: Any) -> Any:
-        ticket = self.changed("ConcludeTicket", request, ticket_pb2.TICKET_STATUS_CLOSED)
-        return verb_service_pb2.ConcludeTicketResponse(ticket=ticket)
-
-    def FinalizeTicket(self, request: Any, context: Any) -> Any:
-        ticket = self.changed("FinalizeTicket", request, ticket_pb2.TICKET_STATUS_CLOSED)
-        return verb_service_pb2.FinalizeTicketResponse(ticket=ticket)
-
-    def ReopenTicket(self, request: Any, context: Any) -> Any:
-        ticket = self.changed("ReopenTicket", request, ticket_pb2.TICKET_STATUS_OPEN)
-        return verb_service_pb2.ReopenTicketResponse(ticket=ticket)
-
-    def changed(self, method: str, request: Any, status: ticket_pb2.TicketStatus.ValueType | None = None) -> Any:
+    def use(self, method: str, request: Any, context: Any) -> Any:
         self.world.called(method, request)
         ticket = self.world.ticket(request.ticket_id)
-        ticket.status = status or ticket.status
-        return ticket
+        ticket.status = STATUS_AFTER.get(method) or getattr(request, "status", None) or ticket.status
+        return getattr(verb_service_pb2, f"{method}Response")(ticket=ticket)
 
 
 class ServiceTypes(service_type_service_pb2_grpc.ServiceTypeServiceServicer):
