@@ -9,11 +9,9 @@ nothing around either. The database and the disk are durable: both are what a ma
 
 import logging
 import os
-import smtplib
 import sys
 import threading
 import time
-from base64 import encodebytes
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +21,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import structlog
+from senders import MAILBOX, Senders, mail
 from sqlalchemy import text
 
 from localservers.postgres import postgres
@@ -40,13 +39,10 @@ from servicekit.ids import new_id
 from servicekit.migrating import migrate
 from servicekit.tokens import make_keys
 
-MAILBOX = "atendimento@demo.guiche"
-TEXT = "Bom dia, comprei no dia 12 e ainda não recebi. Podem verificar, por favor?\r\n".encode() * 100
-
 
 def main(mails: int, connections: int) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    senders = Senders(mails, connections)
+    senders = Senders(range(mails), connections)
     with TemporaryDirectory(prefix="guiche-bench-") as name, postgres(Path(name) / "postgres") as server:
         folder = Path(name)
         url = server.database("bench")
@@ -77,17 +73,6 @@ def main(mails: int, connections: int) -> None:
             assert tuple(counts.one()) == (mails, mails), "mails were lost or doubled"
         database.close()
     senders.wait()
-
-
-def mail(number: int) -> bytes:
-    head = (
-        f"From: Ana {number} <ana{number}@example.com>\r\nTo: {MAILBOX}\r\nSubject: Pedido {number}\r\n"
-        f"Message-ID: <{number}@example.com>\r\nDate: Mon, 06 Oct 2025 10:00:00 -0300\r\nMIME-Version: 1.0\r\n"
-        "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
-    ).encode()
-    part = b"\r\n--b\r\nContent-Type: application/pdf; name=nota.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n"
-    attachment = encodebytes(b"%d" % number * 1500)[:4000].replace(b"\n", b"\r\n")
-    return head + TEXT + part + attachment + b"\r\n--b--\r\n"
 
 
 def measured(what: str, count: int, work: Callable[[], object]) -> None:
@@ -150,36 +135,6 @@ def receiving(settings: MailSettings, database: Database, files: Files) -> Any:
     yield ports[0]
     stop.set()
     thread.join()
-
-
-class Senders:
-    """Processes of their own, so that their work is not counted; forked before this process has threads."""
-
-    def __init__(self, mails: int, connections: int) -> None:
-        self.starts, self.ends, self.children = os.pipe(), os.pipe(), []
-        for number in range(connections):
-            child = os.fork()
-            if child == 0:
-                port = int.from_bytes(os.read(self.starts[0], 4))
-                send_some(port, range(number, mails, connections))
-                os.write(self.ends[1], b".")
-                os._exit(0)
-            self.children.append(child)
-
-    def send(self, port: int) -> None:
-        os.write(self.starts[1], port.to_bytes(4) * len(self.children))
-        for _ in self.children:
-            assert os.read(self.ends[0], 1) == b"."
-
-    def wait(self) -> None:
-        for child in self.children:
-            os.waitpid(child, 0)
-
-
-def send_some(port: int, numbers: range) -> None:
-    with smtplib.SMTP("127.0.0.1", port) as client:
-        for number in numbers:
-            client.sendmail(f"ana{number}@example.com", MAILBOX, mail(number))
 
 
 def ingest_some(ingest: Ingest, count: int) -> None:
