@@ -27,6 +27,8 @@ from localservers.postgres import postgres
 STARTED_SECONDS = 600
 # A backend of PostgreSQL tells how many commits it has made at once, or ten seconds after it fell idle.
 SETTLED_SECONDS = 11.0
+# Of all databases together: only who writes gets a number, but a savepoint that does gets one of its own.
+WROTE = "numbers given to who writes"
 # Of what a process has loaded a client that is forked has everything at once.
 CONTEXT = get_context("fork")
 # Does one thing each time it is called, and raises StopIteration where nothing is left to do. The first call warms up.
@@ -273,7 +275,7 @@ class Reading:
 
     at: float
     cpu: dict[str, float]
-    commits: dict[str, int]
+    commits: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -287,8 +289,9 @@ class Cost:
 def reading(system: System) -> Reading:
     with psycopg.connect(system.database("ticket"), autocommit=True) as connection:
         rows = connection.execute("SELECT datname, xact_commit FROM pg_stat_database").fetchall()
+        [number] = connection.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint").fetchone() or [0]
     mine = {f"guiche_{owner}" for owner in OWNERS}
-    commits = {name: count for name, count in rows if name in mine}
+    commits = {name: count for name, count in rows if name in mine} | {WROTE: number}
     return Reading(time.monotonic(), {name: cpu(pid) for name, pid in system.processes.items()}, commits)
 
 
@@ -330,10 +333,11 @@ def show_costs(columns: dict[str, Cost], of: str) -> None:
     rows = [[name, *(figure(cost.cpu.get(name)) for cost in columns.values())] for name in names]
     rows.append(["all", *(figure(sum(cost.cpu.values())) for cost in columns.values())])
     show([f"CPU-ms of {of}", *columns], rows)
-    databases = sorted({name for cost in columns.values() for name in cost.commits})
-    rows = [[name, *(figure(cost.commits.get(name)) for cost in columns.values())] for name in databases]
-    rows.append(["all", *(figure(sum(cost.commits.values())) for cost in columns.values())])
-    show([f"commits of {of}, reads among them", *columns], rows)
+    databases = [f"guiche_{owner}" for owner in OWNERS]
+    rows = [[name, *(figure(cost.commits[name]) for cost in columns.values())] for name in databases]
+    rows.append(["all", *(figure(sum(cost.commits[name] for name in databases)) for cost in columns.values())])
+    rows.append([WROTE, *(figure(cost.commits[WROTE]) for cost in columns.values())])
+    show([f"commits of {of}, reads and pings among them", *columns], rows)
 
 
 def figure(value: float | None) -> str:
