@@ -26,7 +26,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
-from system import CONTEXT, Crowd, System, ask, cpu, machine, memory, running, show
+from system import CONTEXT, Crowd, System, ask, cpu, descendants, machine, memory, running, show
 
 RATE = 10.0
 ARRIVES_SECONDS = 20.0
@@ -212,7 +212,7 @@ def gateway_figures(system: System, seconds: float) -> list[str]:
     before = cpu(pid)
     time.sleep(seconds)
     used = 1000 * (cpu(pid) - before) * 60 / seconds
-    pss, rss = memory([pid])
+    pss, rss = memory([pid, *descendants(pid)])
     return [f"{pss:.0f}", f"{rss:.0f}", f"{used:.0f}"]
 
 
