@@ -71,7 +71,10 @@ def _keep(box: _Mailbox, found: list[Address], warnings: set[str]) -> None:
         return
     email, *others = [normal_email(box.email)]
     if not email:
-        words = _without_spaces(words)
+        words = _joined(words, ".")
+        # A lone @ is a word of the name where an address stands beside it: `Ana @ Loja ana@example.com`.
+        if not any(map(normal_email, words)):
+            words = _joined(words, "@")
         email, *others = list(filter(None, map(normal_email, words))) or [""]
         words = [word for word in words if not email or "@" not in word]
     text = " ".join(words) or " ".join(box.comment)
@@ -81,16 +84,16 @@ def _keep(box: _Mailbox, found: list[Address], warnings: set[str]) -> None:
     found.extend(Address("", other) for other in others)
 
 
-def _without_spaces(words: list[str]) -> list[str]:
+def _joined(words: list[str], mark: str) -> list[str]:
     """`ana @ example . com`: spaces around the dots and the @ of an address are obsolete (RFC 5322, 4.4)."""
     joined: list[str] = []
     open_end = False
     for word in words:
-        if joined and (open_end or word == "." or word.startswith("@")):
+        if joined and (open_end or word == mark or (mark == "@" and word.startswith(mark))):
             joined[-1] += word
         else:
             joined.append(word)
-        open_end = word == "." or word.endswith("@")
+        open_end = word == mark or (mark == "@" and word.endswith(mark))
     return joined
 
 
