@@ -155,14 +155,16 @@ def answers(url: str) -> bool:
         return False
 
 
-def until(condition: Callable[[], object], seconds: float, check: Callable[[], None] = lambda: None) -> None:
-    """check: may raise what makes waiting pointless."""
+def until(
+    condition: Callable[[], object], seconds: float, check: Callable[[], None] = lambda: None, pause: float = 0.1
+) -> None:
+    """check: may raise what makes waiting pointless. pause: seconds between two looks, which cost something as well."""
     deadline = time.monotonic() + seconds
     while not condition():
         check()
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds:g} s")
-        time.sleep(0.1)
+        time.sleep(pause)
 
 
 # ---- clients
