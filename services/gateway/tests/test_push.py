@@ -198,6 +198,13 @@ def test_what_happens_while_the_keys_are_fetched_is_not_lost(gateway: Running, w
         assert listener.next().data == ticket_data("t1", "opened", True)
 
 
+def test_a_stream_that_opens_while_the_gateway_ends_is_ended_too() -> None:
+    hub, connection = Hub(per_attendant=10), Connection("ana", frozenset({"l:n1"}))
+    hub.close()
+    hub.add(connection)
+    assert [connection.queue.get_nowait() for _ in range(2)] == [RESYNC, None]
+
+
 def test_an_attendant_whose_place_changed_is_asked_to_connect_anew(
     gateway: Running, listen: Listen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,11 @@ TICKET = {
     "another last message": of(
         "ticket", HISTORY, f"UPDATE tickets SET last_message_id = gen_random_uuid() WHERE id = {ONE} RETURNING id"
     ),
+    "the last message lost": of(
+        "ticket",
+        HISTORY,
+        "UPDATE tickets SET last_message_id = NULL WHERE last_message_id <> opening_message_id RETURNING id",
+    ),
     "a guard of the history disabled": of(
         "ticket",
         "Nobody can rewrite",

@@ -81,6 +81,13 @@ def test_charsets_are_taken_as_senders_mean_them(charset: str, data: bytes, text
     assert decode(data, charset, set()) == text
 
 
+@pytest.mark.parametrize("charset", ["iso-8859-1", ""])
+def test_text_that_is_cut_within_a_character_is_read_up_to_it(charset: str) -> None:
+    warnings: set[str] = set()
+    assert decode("ação".encode()[:-4], charset, warnings, cut=True) == "a"
+    assert not warnings
+
+
 @pytest.mark.parametrize("folded", [b"Pedido\r\n 123", b"Pedido\r\n \r\n\t 123", b"Pedido\n\t\n 123"])
 def test_however_often_a_line_is_folded_one_space_is_left(folded: bytes) -> None:
     assert unfold(folded, set()) == "Pedido 123"

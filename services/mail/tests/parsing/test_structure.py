@@ -157,6 +157,11 @@ def test_further_forms_of_the_text_are_no_files(parse: Parse, kind: bytes) -> No
     assert len(names(parse(HEAD + multipart(b"mixed", TEXT, other)))) == 1
 
 
+def test_a_file_with_a_name_is_a_file_also_beside_its_text(parse: Parse) -> None:
+    letter = b"Content-Type: text/rtf; name=contrato.rtf\r\n\r\n{}"
+    assert names(parse(HEAD + multipart(b"alternative", TEXT, letter))) == [("contrato.rtf", False)]
+
+
 def test_an_invitation_beside_its_text_is_a_file(parse: Parse) -> None:
     invitation = b"Content-Type: text/calendar; method=REQUEST\r\n\r\nBEGIN:VCALENDAR"
     assert names(parse(HEAD + multipart(b"alternative", TEXT, invitation))) == [("anexo-1.ics", False)]

@@ -70,8 +70,10 @@ def contradictions(row: Row[Any], entries: Sequence[Row[Any]]) -> Iterator[str]:
         yield f"it says {row.interactions} interactions, and its history counts {counted}"
     messages = [entry.message_id for entry in entries if entry.kind in KINDS_OF_MESSAGES]
     last = messages[-1] if messages else row.opening_message_id
-    if row.last_message_id not in (last, None):
-        yield f"its last message is {last}, and not {row.last_message_id} as it says"
+    # Where none is written, it is the one that opened the ticket.
+    said = row.last_message_id or row.opening_message_id
+    if said != last:
+        yield f"its last message is {last}, and not {said} as it says"
 
 
 def history_cannot_be_rewritten(look: Look) -> Iterator[Finding]:

@@ -84,6 +84,7 @@ class Hub:
         self.loop: asyncio.AbstractEventLoop | None = None
         self.by_key: dict[str, set[Connection]] = {}
         self.by_attendant: dict[str, set[Connection]] = {}
+        self.closed = False
 
     def start(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -133,6 +134,9 @@ class Hub:
         for key in connection.keys:
             self.by_key.setdefault(key, set()).add(connection)
         CONNECTIONS.inc()
+        if self.closed:
+            # It was being made when all others were ended.
+            connection.end()
 
     def remove(self, connection: Connection) -> None:
         discard(self.by_attendant, connection.attendant_id, connection)
@@ -218,6 +222,7 @@ class Hub:
                 connection.put(f"id: {self.event_id(number)}\n{RESYNC}", "resync")
 
     def close(self) -> None:
+        self.closed = True
         for attendant_id in list(self.by_attendant):
             self.end_all(attendant_id)
 

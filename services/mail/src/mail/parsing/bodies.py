@@ -82,7 +82,8 @@ def _collect_alternative(part: Part, found: Content) -> None:
 
 
 def _is_other_form(part: Part) -> bool:
-    return part.kind in _OTHER_FORMS and disposition(part) != "attachment"
+    # One that has a name was attached, whatever else its fields say.
+    return part.kind in _OTHER_FORMS and disposition(part) != "attachment" and not stated_name(part, set())
 
 
 def _collect_related(part: Part, found: Content) -> None:

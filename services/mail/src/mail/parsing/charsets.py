@@ -68,11 +68,12 @@ def _codec(charset: str) -> str | None:
     return name if _TEXT_CODEC.fullmatch(name.replace("_", "-")) or _TEXT_CODEC.fullmatch(name) else None
 
 
-def decode(data: bytes, charset: str, warnings: set[str]) -> str:
+def decode(data: bytes, charset: str, warnings: set[str], cut: bool = False) -> str:
     """Text of `data`; what cannot be read becomes U+FFFD. Adds UNKNOWN_CHARSET or BYTES_REPLACED to `warnings`.
 
     A charset that is missing, says nothing or is Western is guessed without a warning when the bytes are UTF-8, for
     that is no guess; else a missing one is Windows-1252, the usual one of Brazilian senders that state none.
+    cut: data may end within a character, which is then left out.
     """
     label = charset.strip().lower()
     codec = None if label in _UNSTATED else _codec(label)
@@ -80,13 +81,13 @@ def decode(data: bytes, charset: str, warnings: set[str]) -> str:
         if label not in _UNSTATED or label in {"x-unknown", "unknown"}:
             warnings.add("UNKNOWN_CHARSET")
         try:
-            return data.decode("utf-8")
+            return _utf8(data, cut)
         except UnicodeDecodeError:
             warnings.add("UNKNOWN_CHARSET")
             codec = "cp1252"
     elif _STATED_UNSEEN.fullmatch(codec) and not data.isascii():
         try:
-            return data.decode("utf-8")
+            return _utf8(data, cut)
         except UnicodeDecodeError:
             pass
     try:
@@ -94,3 +95,7 @@ def decode(data: bytes, charset: str, warnings: set[str]) -> str:
     except UnicodeError:
         warnings.add("BYTES_REPLACED")
         return data.decode(codec, "replace")
+
+
+def _utf8(data: bytes, cut: bool) -> str:
+    return codecs.getincrementaldecoder("utf-8")().decode(data, final=not cut)

@@ -180,7 +180,7 @@ def _html(raw: bytes, part: Part, room: int, content_ids: dict[str, str], warnin
 def _text(raw: bytes, part: Part, most: int, warnings: set[str]) -> str:
     data, cut = decoded(raw, part, most * _BYTES_A_CHARACTER)
     # A byte order mark says how the text is encoded and is no part of it.
-    text = plain_lines(decode(data, _charset(part, data), warnings).removeprefix("\ufeff"))
+    text = plain_lines(decode(data, _charset(part, data), warnings, cut).removeprefix("\ufeff"))
     if cut or len(text) > most:
         warnings.add("BODY_TRUNCATED")
     return text[:most]
