@@ -1,5 +1,6 @@
 """What must be true of the events and work queues of every service."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,6 +9,8 @@ from sqlalchemy import Row, Table, select
 from servicekit.checking import Check, Finding, Look
 from servicekit.events.inbox_rows import INBOX
 from servicekit.events.outbox import OUTBOX
+
+ADDRESS = re.compile(r"[^\s<>\"']+@[^\s<>\"']+")
 
 
 def outbox_drains(look: Look) -> Iterator[Finding]:
@@ -46,7 +49,8 @@ def no_event_is_given_up(look: Look) -> Iterator[Finding]:
 def tried(row: Row[Any]) -> str:
     """What became of the attempts at a row of a work queue."""
     times = f"tried {row.attempts} times" if row.attempts else "never tried"
-    return f"{times}, last: {row.last_error[:200]}" if row.last_error else times
+    # Findings are copied into chats, and a mail server's words repeat the address it refuses.
+    return f"{times}, last: {ADDRESS.sub('…@…', row.last_error[:200])}" if row.last_error else times
 
 
 EVENTS = (

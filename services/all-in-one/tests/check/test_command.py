@@ -3,6 +3,8 @@
 import json
 import os
 import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +13,7 @@ from all_in_one.check.checking import check
 from all_in_one.check.promises import Promise
 from all_in_one.environment import tell_settings
 from servicekit.checking import Finding
+from servicekit.checks import tried
 
 # The house is built and lived in before the first of them, which takes its time on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -129,6 +132,24 @@ def test_what_has_moved_on_when_one_looks_again_is_no_finding() -> None:
 
     (result,) = check([Promise("ticket", "Nothing stays", find)], 0)
     assert [finding.what for finding in result.findings] == ["stays"]
+
+
+def test_what_cannot_be_looked_at_again_stays_found() -> None:
+    looks = iter([[Finding("one", "broken")], None])
+
+    def find() -> Iterator[Finding]:
+        found = next(looks)
+        if found is None:
+            raise ConnectionError
+        yield from found
+
+    [result] = check([Promise("ours", "It holds", find, ())], 0)
+    assert (result.broken, result.unseen) == (1, "")
+
+
+def test_findings_repeat_no_address() -> None:
+    told = SimpleNamespace(attempts=2, last_error="550 5.1.1 <ana.silva@example.com>: unknown")
+    assert tried(told) == "tried 2 times, last: 550 5.1.1 <…@…>: unknown"
 
 
 def test_what_is_young_is_under_way(copied) -> None:

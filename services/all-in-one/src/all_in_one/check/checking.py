@@ -74,7 +74,9 @@ def look_at(promise: Promise, away: str = "") -> Result:
 
 
 def confirmed(first: Result, second: Result) -> Result:
-    """What was found both times, in the words of the second."""
+    """What was found both times, in the words of the second; where nobody could look again, what was found at first."""
+    if second.unseen:
+        return first
     before = {finding.what for finding in first.findings}
     second.findings = [finding for finding in second.findings if finding.what in before]
     second.broken = len(second.findings)
