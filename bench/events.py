@@ -19,6 +19,7 @@ import structlog
 from google.protobuf.message import Message
 from guiche.publisher.v1.publisher_events_pb2 import PublisherChanged
 from sqlalchemy import Connection, text
+from system import machine
 
 from localservers.postgres import postgres
 from localservers.rabbitmq import rabbitmq
@@ -39,6 +40,7 @@ AGGREGATES = 1000
 
 
 def main(events: int) -> None:
+    print(f"{machine()}; {events} events")  # noqa: T201  # the first line of the result
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with (
         tempfile.TemporaryDirectory() as folder,

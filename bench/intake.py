@@ -23,6 +23,7 @@ from typing import Any
 import structlog
 from senders import MAILBOX, Senders, mail
 from sqlalchemy import text
+from system import machine
 
 from localservers.postgres import postgres
 from mail.config import MailSettings
@@ -54,7 +55,7 @@ def main(mails: int, connections: int) -> None:
         settings = MailSettings(
             keys=folder / "keys", mail_database_url=url, mail_files_url=(folder / "files").as_uri(), smtp_port=0
         )
-        print(f"{mails} mails of {len(mail(0))} bytes, {connections} connections, {os.cpu_count()} cores")
+        print(f"{machine()}; {mails} mails of {len(mail(0))} bytes, {connections} connections")
         print(f"{'':44}{'a second':>10}{'CPU-ms each':>13}")
         measured("limit: write, fsync, commit, one by one", 300, lambda: raw_writes(database, folder, 300))
         with receiving(settings, database, files) as port:
