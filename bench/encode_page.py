@@ -12,6 +12,7 @@ from uuid import uuid4
 from google.protobuf import json_format
 from guiche.common.v1 import reference_pb2
 from guiche.ticket.v1 import ticket_pb2, ticket_service_pb2
+from system import machine
 
 from gateway.encoder import encoder, to_json
 
@@ -55,6 +56,7 @@ def milliseconds(work: Callable[[], object]) -> float:
 
 
 def main() -> None:
+    print(f"{machine()}; a page of 50, the median of {ROUNDS} rounds")  # noqa: T201 - printing is what it is for
     page = ticket_service_pb2.ListTicketsResponse(tickets=[ticket(number) for number in range(50)])
     ready = encoder(page.DESCRIPTOR)(page)
     rows = {

@@ -48,6 +48,8 @@ class Senders:
             if child == 0:
                 # A child that raises must end here, not go on as a second one of its parent.
                 said = b"!"
+                # Then a parent that ends before it has said where to send ends its children with it.
+                os.close(self.starts[1])
                 try:
                     send_some(int.from_bytes(os.read(self.starts[0], 4)), numbers[first::connections])
                     said = b"."
