@@ -239,7 +239,8 @@ def poisoned(house: House) -> None:
     eventually(lambda: set(given) <= named(), seconds=120)
     query(house, "ticket", "DELETE FROM inbox WHERE failed_at IS NOT NULL AND id::text = ANY(%s) RETURNING id", given)
     with pika.BlockingConnection(pika.URLParameters(house.broker.url)) as connection:
-        connection.channel().queue_purge(DEAD)
+        dead = connection.channel().queue_purge(DEAD).method.message_count
+    assert dead == 1, "of all that was sent only what is no event is dead"
 
 
 def poison(house: House) -> list[str]:
