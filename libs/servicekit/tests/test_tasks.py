@@ -74,11 +74,13 @@ def running(apps: dict[str, Celery], works: dict[str, threading.Event]) -> Itera
         add_task(app, queue, works[queue].set)
         workers.append(threading.Thread(target=celery_worker(app, 1), args=(stop,)))
         workers[-1].start()
-    yield
-    stop.set()
-    for thread in workers:
-        thread.join(20)
-        assert not thread.is_alive()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in workers:
+            thread.join(20)
+    assert not any(thread.is_alive() for thread in workers)
 
 
 @contextmanager
