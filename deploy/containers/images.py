@@ -11,7 +11,8 @@ from engine import Podman, podman
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".build" / "containers"
-SERVICES = ("gateway", "mail", "publisher", "routing", "ticket")
+# Each has its list of packages.
+IMAGES = tuple(sorted(path.stem for path in (ROOT / "deploy" / "docker" / "packages").glob("*.txt")))
 # What pip on this machine is told about where packages are, and whom it trusts; both may be missing.
 SECRETS = {"pip.conf": Path("/etc/pip.conf"), "ca-certificates": Path("/etc/ssl/certs/ca-certificates.crt")}
 OWN_BASE = "localhost/guiche-base:bookworm"
@@ -36,12 +37,12 @@ def base(engine: Podman) -> str:
     return OWN_BASE
 
 
-def build(engine: Podman, service: str, base_image: str) -> str:
+def build(engine: Podman, image: str, base_image: str) -> str:
     """The image's name. What has not changed since the last time is taken from there."""
-    name = f"localhost/guiche-{service}:{version()}"
+    name = f"localhost/guiche-{image}:{version()}"
     recipe = ROOT / "deploy" / "docker" / "Dockerfile"
     words = ["build", "--quiet", "--file", str(recipe), "--ignorefile", f"{recipe}.dockerignore", "--tag", name]
-    words += ["--build-arg", f"BASE={base_image}", "--build-arg", f"SERVICE={service}"]
+    words += ["--build-arg", f"BASE={base_image}", "--build-arg", f"SERVICE={image}"]
     words += [f"--secret=id={name},src={path}" for name, path in SECRETS.items() if path.exists()]
     # The machine's own network: registries may be reachable by its names and routes alone. The same time in every
     # build, so that the same content is the same image.
@@ -50,9 +51,9 @@ def build(engine: Podman, service: str, base_image: str) -> str:
 
 
 def build_all(engine: Podman) -> dict[str, str]:
-    """Name by service."""
+    """Name by image."""
     base_image = base(engine)
-    return {service: build(engine, service, base_image) for service in SERVICES}
+    return {image: build(engine, image, base_image) for image in IMAGES}
 
 
 def size(engine: Podman, image: str) -> int:

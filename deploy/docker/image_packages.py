@@ -1,4 +1,4 @@
-"""Writes packages/<service>.txt, what each image holds of other people's, after a change of a package's dependencies.
+"""Writes packages/<image>.txt, what each image holds of other people's, after a change of a package's dependencies.
 
 The names are found by following requirements in the environment that requirements.lock has made.
 """
@@ -9,7 +9,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-SERVICES = ("gateway", "mail", "publisher", "routing", "ticket")
+OWNERS = ("mail", "publisher", "routing", "ticket")
+SERVICES = ("gateway", *OWNERS)
+# Whose packages each image holds. The checker's has the code of those that own something (code.sh).
+HOLDS = {**{service: (service,) for service in SERVICES}, "checker": OWNERS}
 FOLDER = Path(__file__).parent / "packages"
 OURS = "guiche-"
 
@@ -33,13 +36,14 @@ def follow(name: str, extra: str, found: set[tuple[str, str]]) -> None:
                 follow(canonicalize_name(requirement.name), wanted, found)
 
 
-def text(service: str) -> str:
-    return "".join(f"{name}\n" for name in sorted(needed(service)))
+def text(image: str) -> str:
+    names = {name for service in HOLDS[image] for name in needed(service)}
+    return "".join(f"{name}\n" for name in sorted(names))
 
 
 def main() -> None:
-    for service in SERVICES:
-        (FOLDER / f"{service}.txt").write_text(text(service))
+    for image in HOLDS:
+        (FOLDER / f"{image}.txt").write_text(text(image))
 
 
 if __name__ == "__main__":

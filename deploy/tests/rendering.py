@@ -6,10 +6,9 @@ from typing import Any
 
 import yaml
 from helm_python import Chart
+from image_packages import OWNERS, SERVICES
 
 CHART = Path(__file__).parents[1] / "helm" / "guiche"
-OWNERS = ("mail", "publisher", "routing", "ticket")
-SERVICES = ("gateway", *OWNERS)
 
 Manifest = dict[str, Any]
 

@@ -6,24 +6,27 @@ import socket
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from localservers.postgres import Postgres
 from servicekit.migrating import migrate
 from servicekit.tokens import make_keys
+
+if TYPE_CHECKING:
+    # Where the checker runs alone there are no servers of ours.
+    from localservers.postgres import Postgres
 
 # Services that own a database, in the order in which they are listed everywhere.
 OWNERS = ("ticket", "routing", "mail", "publisher")
 PORTS = {"GUICHE_PORT": "8080", "GUICHE_SMTP_PORT": "2525"}
 # In the data folder: the settings of what runs on it, for the checker.
 SETTINGS_FILE = "settings.json"
-WEB_DIST = Path(__file__).parents[4] / "web" / "dist"
 
 
 def data_folder() -> Path:
     return Path(os.environ.get("GUICHE_DATA", ".guiche")).resolve()
 
 
-def environment(data: Path, server: Postgres, addresses: dict[str, str], rabbitmq_url: str = "") -> dict[str, str]:
+def environment(data: Path, server: "Postgres", addresses: dict[str, str], rabbitmq_url: str = "") -> dict[str, str]:
     """addresses: gRPC target of each owner. What the caller's environment sets already, it keeps."""
     make_keys(data / "keys")
     files = data / "files"
@@ -34,7 +37,8 @@ def environment(data: Path, server: Postgres, addresses: dict[str, str], rabbitm
         "GUICHE_MAIL_FILES_URL": files.as_uri(),
         # Where mails go as long as GUICHE_SMTP_RELAY names no server.
         "GUICHE_MAIL_OUTBOX": str(data / "outbox"),
-        "GUICHE_WEB_DIST": str(WEB_DIST),
+        # Servers are started in a checkout alone.
+        "GUICHE_WEB_DIST": str(Path(__file__).parents[4] / "web" / "dist"),
         "GUICHE_HOST": "127.0.0.1",
         **PORTS,
         **{f"GUICHE_{owner.upper()}_ADDRESS": addresses[owner] for owner in OWNERS},
