@@ -1,5 +1,6 @@
 """PostgreSQL: one engine per process, one commit per piece of work, at the edge."""
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -7,12 +8,16 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import InvalidatePoolError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from servicekit.telemetry import log
 
 # A statement that takes longer is a defect; it must not hold locks while somebody looks for it.
 STATEMENT_TIMEOUT_MS = 10_000
+# A pooled connection that has rested for longer may have been cut off meanwhile, by a restart or a firewall.
+PING_AFTER_SECONDS = 1.0
 # A connection whose other end has vanished without a word is found out within half a minute, on both ends: else a dead
 # leader's lock would be held for the two hours of TCP's default.
 LIVELINESS: dict[str, Any] = {
@@ -37,13 +42,26 @@ class Database:
             url,
             pool_size=pool,
             max_overflow=pool,
-            pool_pre_ping=True,
             connect_args=LIVELINESS
             | {"options": f"{LIVELINESS['options']} -c statement_timeout={STATEMENT_TIMEOUT_MS}"},
             # Errors are logged and stored, and what people write has no place there.
             hide_parameters=True,
         )
+        event.listen(self.engine, "checkin", rests)
+        event.listen(self.engine, "checkout", self.see_alive)
         self.waker = Waker(self)
+
+    def see_alive(self, connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        """Asks a connection that has rested whether it still lives, and where not, has all of the pool made anew.
+
+        pool_pre_ping asks before each transaction, which doubles the round trips of the short ones; under load a lost
+        connection is found out by whoever uses it, as any that is lost within a transaction.
+        """
+        if time.monotonic() - record.info.get("rests since", math.inf) > PING_AFTER_SECONDS:
+            try:
+                self.engine.dialect.do_ping(connection)
+            except psycopg.Error as error:
+                raise InvalidatePoolError from error
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -73,6 +91,10 @@ class Database:
     def close(self) -> None:
         self.waker.close()
         self.engine.dispose()
+
+
+def rests(_connection: Any, record: ConnectionPoolEntry) -> None:
+    record.info["rests since"] = time.monotonic()
 
 
 def poke(connection: Connection, channel: str) -> None:

@@ -1,0 +1,54 @@
+"""Connections of the pool that were cut off, by a restart of the server for one."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from servicekit.database import Database
+from servicekit.testing import MakeDatabase
+
+CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+
+
+@pytest.fixture
+def database(make_database: MakeDatabase) -> Database:
+    return make_database("sample")
+
+
+def pid(database: Database) -> int:
+    with database.transaction() as connection:
+        return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def pids_of_two(database: Database) -> set[int]:
+    with database.transaction() as one, database.transaction() as other:
+        return {int(each.execute(text("SELECT pg_backend_pid()")).scalar_one()) for each in (one, other)}
+
+
+def cut_all(database: Database) -> None:
+    with database.direct() as connection:
+        connection.execute(CUT)
+
+
+def test_connections_that_were_cut_while_they_rested_fail_nobody(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("servicekit.database.PING_AFTER_SECONDS", 0.0)
+    before = pids_of_two(database)
+    cut_all(database)
+    assert not before & pids_of_two(database)
+
+
+def test_one_that_was_cut_between_two_uses_fails_its_user_and_nobody_after(database: Database) -> None:
+    before = pids_of_two(database)
+    cut_all(database)
+    with pytest.raises(OperationalError):
+        pid(database)
+    assert not before & pids_of_two(database)
+
+
+def test_one_in_constant_use_is_not_asked_each_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(database.engine.dialect, "do_ping", asked.append)
+    assert len({pid(database) for _ in range(20)}) == 1
+    assert not asked
