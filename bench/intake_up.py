@@ -19,7 +19,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import psycopg
 from senders import Senders, Sink, mail, read_by_the_library, send_all, sink
 from system import (
     Cost,
@@ -42,13 +41,6 @@ LIMIT_SECONDS = 4.0
 LISTED_SECONDS = 280.0
 # Between two looks at the counts, each of which costs the gateway and the ticket service a few milliseconds.
 LOOK_SECONDS = 0.25
-# The product sends an organization's customers 120 acknowledgements a minute at most. Here each counts as one of long ago,
-# so that what sending them costs is seen, not that limit.
-LONG_AGO = """
-    CREATE FUNCTION bench_long_ago() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN NEW.at := NEW.at - interval '2 hours'; RETURN NEW; END $$;
-    CREATE TRIGGER bench_long_ago BEFORE INSERT ON acknowledged FOR EACH ROW EXECUTE FUNCTION bench_long_ago();
-"""
 
 
 @dataclass
@@ -75,9 +67,12 @@ def main(mails: int, connections: int) -> None:
     limits: list[list[str]] = []
     with sink() as relay:
         for name, an_hour in (("acknowledged", 1_000_000), ("silent", 0)):
-            settings: dict[str, Any] = {"SMTP_RELAY": relay.address, "ACKNOWLEDGEMENTS_AN_HOUR": an_hour}
+            settings: dict[str, Any] = {
+                "SMTP_RELAY": relay.address,
+                "ACKNOWLEDGEMENTS_AN_HOUR": an_hour,
+                "ACKNOWLEDGEMENTS_A_MINUTE": 1_000_000,
+            }
             with TemporaryDirectory(prefix="guiche-bench-") as folder, running(Path(folder), **settings) as system:
-                allow_acknowledgements(system)
                 limits = limits or measured_limits(system, relay, mails, connections)
                 nothing = idle(system)
                 costs.setdefault("idle, a second", nothing)
@@ -97,11 +92,6 @@ def measured(flow: Flow, first: int, mails: int, nothing: Cost) -> tuple[Result,
     result = Result()
     numbers = range(first + warming, first + warming + mails)
     return result, cost_of(flow.system, mails, nothing, partial(pass_through, flow, numbers, result))
-
-
-def allow_acknowledgements(system: System) -> None:
-    with psycopg.connect(system.database("mail"), autocommit=True) as connection:
-        connection.execute(LONG_AGO)
 
 
 @contextmanager

@@ -53,6 +53,8 @@ class MailSettings(Settings):
     reply_max_bytes: int = 20 * 1024 * 1024
     # More mails of one address within an hour open tickets without an answer.
     acknowledgements_an_hour: int = 5
+    # So do more mails to one organization within a minute.
+    acknowledgements_a_minute: int = 600
 
     @model_validator(mode="after")
     def relay_has_a_port(self) -> "MailSettings":

@@ -11,17 +11,17 @@ from guiche.ticket.v1 import ticket_events_pb2
 from sqlalchemy import Connection
 
 from mail.domain import Ticket
-from mail.handlers.acknowledge import acknowledge
+from mail.handlers.acknowledge import Most, acknowledge
 from mail.handlers.deliveries import release_reply
 from mail.storage import directory
 from mail.storage.tables import ATTENDANTS, DEPARTMENTS, LEVELS, ORGANIZATIONS
 from servicekit.process import EventHandler
 
 
-def consumes(secret: bytes, acknowledgements_an_hour: int) -> Mapping[type[Message], EventHandler]:
+def consumes(secret: bytes, acknowledgements: Most) -> Mapping[type[Message], EventHandler]:
     """secret: of signed names."""
     return {
-        ticket_events_pb2.TicketOpened: partial(ticket_opened, secret, acknowledgements_an_hour),
+        ticket_events_pb2.TicketOpened: partial(ticket_opened, secret, acknowledgements),
         ticket_events_pb2.TicketReplyReleased: reply_released,
         ticket_events_pb2.TicketMessageAppended: message_appended,
         ticket_events_pb2.TicketRestated: ticket_restated,
@@ -32,12 +32,12 @@ def consumes(secret: bytes, acknowledgements_an_hour: int) -> Mapping[type[Messa
     }
 
 
-def ticket_opened(secret: bytes, acknowledgements_an_hour: int, connection: Connection, event: Message) -> None:
+def ticket_opened(secret: bytes, acknowledgements: Most, connection: Connection, event: Message) -> None:
     said = cast(ticket_events_pb2.TicketOpened, event)
     ticket = ticket_of(said.ticket, said.message_id)
     keep_opened(connection, ticket)
     if ticket.opening_message_id is not None:
-        acknowledge(connection, ticket, UUID(said.ticket.department_id), secret, acknowledgements_an_hour)
+        acknowledge(connection, ticket, UUID(said.ticket.department_id), secret, acknowledgements)
 
 
 def reply_released(connection: Connection, event: Message) -> None:

@@ -7,6 +7,7 @@ from mail.api import servicer
 from mail.config import MailSettings
 from mail.consumers import consumes
 from mail.files import Files
+from mail.handlers.acknowledge import Most
 from mail.outgoing_scheduler import outgoing_scheduler
 from mail.receiver.intake import Intake
 from mail.receiver.server import receiver
@@ -28,7 +29,9 @@ def build(settings: MailSettings) -> Service:
         keys=keys,
         database=database,
         servicers=[servicer(settings, database, files, keys)],
-        consumes=consumes(signing.secret_of(keys), settings.acknowledgements_an_hour),
+        consumes=consumes(
+            signing.secret_of(keys), Most(settings.acknowledgements_an_hour, settings.acknowledgements_a_minute)
+        ),
         loops={
             "receiver": [hinting_receiver(settings, database, files)],
             "ingest": [ingest_worker(settings, database, files, signing.secret_of(keys))],

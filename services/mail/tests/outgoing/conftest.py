@@ -16,6 +16,7 @@ from mail import signing
 from mail.api import servicer
 from mail.consumers import consumes
 from mail.domain import Message
+from mail.handlers.acknowledge import Most
 from mail.handlers.sending import Sender, send_due
 from mail.outgoing.relay import connect
 from mail.storage.tables import DELIVERIES, MESSAGES
@@ -47,9 +48,9 @@ def secret(keys_of) -> bytes:
 def tell(database, secret) -> Callable[..., None]:
     """Handles an event as the inbox does."""
 
-    def handle(event: Event, most_an_hour: int = 5) -> None:
+    def handle(event: Event, most_an_hour: int = 5, most_a_minute: int = 600) -> None:
         with database.transaction() as connection:
-            consumes(secret, most_an_hour)[type(event)](connection, event)
+            consumes(secret, Most(most_an_hour, most_a_minute))[type(event)](connection, event)
 
     return handle
 

@@ -12,7 +12,6 @@ from sqlalchemy import select
 
 from mail import signing
 from mail.domain import base_address
-from mail.handlers import acknowledge
 from mail.storage.tables import DELIVERIES, HEADER_IDS, MESSAGES, PARTICIPANTS, TICKETS
 
 
@@ -162,10 +161,9 @@ def test_what_stands_after_a_plus_makes_no_new_address(arrived, account, tell, q
     assert queued() == 2
 
 
-def test_an_organization_answers_so_many_a_minute_whoever_they_are(arrived, account, tell, queued, monkeypatch):
-    monkeypatch.setattr(acknowledge, "MOST_A_MINUTE", 3)
+def test_an_organization_answers_so_many_a_minute_whoever_they_are(arrived, account, tell, queued):
     for number in range(5):
-        tell(ticket_of(arrived(number, sender_email=f"ana{number}@example.com"), account).opened)
+        tell(ticket_of(arrived(number, sender_email=f"ana{number}@example.com"), account).opened, most_a_minute=3)
     assert queued() == 3
 
 

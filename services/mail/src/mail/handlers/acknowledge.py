@@ -1,5 +1,6 @@
 """Tells a customer that their message has arrived, and its protocol. To people only, and not too often (RFC 3834)."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -18,12 +19,18 @@ from mail.storage.messages import OpeningMessage
 from servicekit import crash
 from servicekit.ids import new_id
 
-# Of an organization, to whomever: who makes up a sender for each mail must not send through us without end.
-MOST_A_MINUTE = 120
+
+@dataclass(frozen=True, slots=True)
+class Most:
+    """an_hour: to one address. a_minute: of an organization, to whomever; who makes up a sender for each mail must not
+    send through us without end."""
+
+    an_hour: int
+    a_minute: int
 
 
 def acknowledge(
-    connection: Connection, ticket: Ticket, department_id: UUID, secret: bytes, most_an_hour: int
+    connection: Connection, ticket: Ticket, department_id: UUID, secret: bytes, most: Most
 ) -> Message | None:
     """The acknowledgement on its way, or None where there is none to be sent. Told twice, it is sent once."""
     if ticket.opening_message_id is None or stored.acknowledged(connection, ticket.id):
@@ -33,7 +40,7 @@ def acknowledge(
         return None
     to, name = where_to(connection, opening.message)
     [account] = accounts.of_organization(connection, ticket.organization_id, [opening.account_id])
-    reason = why_not(connection, ticket, opening, to, most_an_hour)
+    reason = why_not(connection, ticket, opening, to, most)
     if reason or not sendable(account.address):
         NOT_ACKNOWLEDGED.labels(reason or "account").inc()
         return None
@@ -53,7 +60,7 @@ def where_to(connection: Connection, opening: Message) -> tuple[str, str]:
     return "", ""
 
 
-def why_not(connection: Connection, ticket: Ticket, opening: OpeningMessage, to: str, most_an_hour: int) -> str:
+def why_not(connection: Connection, ticket: Ticket, opening: OpeningMessage, to: str, most: Most) -> str:
     """'' where an acknowledgement may be sent, else the reason against it."""
     message = opening.message
     written_by = [to, message.sender_email, opening.envelope_sender]
@@ -66,13 +73,13 @@ def why_not(connection: Connection, ticket: Ticket, opening: OpeningMessage, to:
     # Of whichever organization: two of them must not keep each other busy.
     if accounts.find(connection, [base_address(address) for address in written_by if address]):
         return "own_address"
-    return too_often(connection, ticket.organization_id, to, most_an_hour)
+    return too_often(connection, ticket.organization_id, to, most)
 
 
-def too_often(connection: Connection, organization_id: UUID, to: str, most_an_hour: int) -> str:
-    if acknowledged.count(connection, organization_id, to) >= most_an_hour:
+def too_often(connection: Connection, organization_id: UUID, to: str, most: Most) -> str:
+    if acknowledged.count(connection, organization_id, to) >= most.an_hour:
         return "too_often"
-    return "too_many" if acknowledged.count_of_minute(connection, organization_id) >= MOST_A_MINUTE else ""
+    return "too_many" if acknowledged.count_of_minute(connection, organization_id) >= most.a_minute else ""
 
 
 def acknowledgement(

@@ -87,9 +87,12 @@ def send_due(sender: Sender, stopping: Callable[[], bool] = lambda: False) -> in
     link: Link | None = None
     count = 0
     try:
-        while not stopping() and not sender.resting() and anything_due(sender):
-            # First the connection, so that nothing is SENDING while there is none.
-            link = link if link is not None and link.usable() else connected(sender, link)
+        while not stopping() and not sender.resting():
+            # First the connection, so that nothing is SENDING while there is none; and none for nothing.
+            if link is None or not link.usable():
+                if not anything_due(sender):
+                    break
+                link = connected(sender, link)
             if not send_one(sender, link):
                 break
             count += 1
