@@ -125,9 +125,10 @@ class Customers(threading.Thread):
     """Write mail after mail, each until it is accepted, as any sending server does."""
 
     def __init__(self, system: System, mark: str, count: int) -> None:
-        super().__init__()
+        super().__init__(daemon=True)  # a test that fails must not wait for mails that nobody takes any more
         self.system, self.mark, self.count = system, mark, count
         self.accepted: list[str] = []
+        self.refusal = "none"
 
     def run(self) -> None:
         for number in range(self.count):
@@ -137,7 +138,8 @@ class Customers(threading.Thread):
                 try:
                     self.system.send(mail)
                     self.accepted.append(subject)
-                except (OSError, smtplib.SMTPException):
+                except (OSError, smtplib.SMTPException) as refusal:
+                    self.refusal = repr(refusal)
                     threading.Event().wait(0.05)
 
 
