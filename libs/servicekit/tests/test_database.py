@@ -48,7 +48,7 @@ def test_one_that_was_cut_between_two_uses_fails_its_user_and_nobody_after(datab
 
 
 def test_one_in_constant_use_is_not_asked_each_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
+    asked: list[object] = []
     monkeypatch.setattr(database.engine.dialect, "do_ping", asked.append)
     assert len({pid(database) for _ in range(20)}) == 1
     assert not asked
