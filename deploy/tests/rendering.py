@@ -48,7 +48,14 @@ EVERYTHING: dict[str, Any] = {
     "autoscaling": {"ingest": {"enabled": True}},
     "http": {"ingress": {"enabled": True, "className": "nginx", "host": "sac.example.com", "tlsSecret": "sac-tls"}},
     "smtp": {"service": {"type": "LoadBalancer"}, "tlsSecret": "mx-tls"},
+    "checker": {
+        "enabled": True,
+        "grace": 900,
+        "databases": {"ticket": {"url": "postgresql://reader:segredo-leitor@db.example.com:5432/ticket"}},
+    },
     "pod": {
+        "annotations": {"sidecar.istio.io/inject": "false"},
+        "labels": {"team": "sac"},
         "nodeSelector": {"pool": "sac"},
         "tolerations": [{"key": "sac", "operator": "Exists"}],
         "priorityClassName": "high",
@@ -82,11 +89,20 @@ def named(manifests: list[Manifest], kind: str, name: str) -> Manifest:
     return of_kind(manifests, kind)[name]
 
 
+def templates(manifests: list[Manifest]) -> list[tuple[str, Manifest]]:
+    """(name, template of the pod) of everything that runs."""
+    specs = [(one["metadata"]["name"], one["kind"], one["spec"]) for one in manifests if "spec" in one]
+    return [
+        (name, spec["jobTemplate"]["spec"]["template"] if kind == "CronJob" else spec["template"])
+        for name, kind, spec in specs
+        if kind in ("Deployment", "Job", "CronJob")
+    ]
+
+
 def containers(manifests: list[Manifest]) -> list[tuple[str, Manifest, Manifest]]:
     """(name, spec of the pod, container) of everything that runs."""
     return [
-        (one["metadata"]["name"], one["spec"]["template"]["spec"], container)
-        for one in manifests
-        if one["kind"] in ("Deployment", "Job")
-        for container in one["spec"]["template"]["spec"]["containers"]
+        (name, template["spec"], container)
+        for name, template in templates(manifests)
+        for container in template["spec"]["containers"]
     ]

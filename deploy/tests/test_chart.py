@@ -8,6 +8,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 from helm_python import Chart, HelmError, lint
+from pydantic_settings import BaseSettings
 from rendering import CHART, MINIMAL, OWNERS, SERVICES, VALUES, Manifest, containers, named, of_kind, render, rendered
 
 import gateway.config
@@ -16,17 +17,21 @@ import publisher.config
 import routing.config
 import servicekit.config
 import ticket.config
+from all_in_one.check.settings import CheckSettings
 from all_in_one.up import PROCESSES
 
+CHECKER = "all_in_one.checker"
 # The oldest and the newest that Kubernetes itself still supports, and the oldest the chart admits.
 KUBERNETES = ("1.30", "1.34", "1.37")
-SETTINGS: dict[str, type[servicekit.config.Settings]] = {
+SERVICE_SETTINGS: dict[str, type[servicekit.config.Settings]] = {
     "gateway": gateway.config.Settings,
     "mail": mail.config.MailSettings,
     "publisher": publisher.config.PublisherSettings,
     "routing": routing.config.RoutingSettings,
     "ticket": ticket.config.TicketSettings,
 }
+# By the module that a container runs.
+SETTINGS: dict[str, type[BaseSettings]] = {**SERVICE_SETTINGS, CHECKER: CheckSettings}
 # Kinds that others define; tests below look at them.
 CUSTOM = {"ScaledObject", "TriggerAuthentication", "PodMonitor"}
 
@@ -153,14 +158,6 @@ def test_addresses_of_neighbours_are_headless_services_with_that_port(values: st
         assert service["spec"]["ports"][0]["port"] == int(port)
 
 
-def test_a_rollout_has_the_new_one_ready_before_an_old_one_ends() -> None:
-    for deployment in of_kind(rendered("minimal"), "Deployment").values():
-        spec = deployment["spec"]
-        assert spec["strategy"]["rollingUpdate"] == {"maxUnavailable": 0, "maxSurge": 1}
-        # The pause, the ten seconds of each process, and half a minute of luck.
-        assert spec["template"]["spec"]["terminationGracePeriodSeconds"] >= 5 + 10 + 30
-
-
 def test_whoever_has_two_replicas_keeps_one_while_nodes_are_emptied() -> None:
     deployments, budgets = (of_kind(rendered("minimal"), kind) for kind in ("Deployment", "PodDisruptionBudget"))
     assert {name for name, one in deployments.items() if one["spec"]["replicas"] > 1} == set(budgets)
@@ -234,11 +231,12 @@ def test_a_process_gets_the_private_key_of_its_own_service_alone(values: str) ->
                 )
 
 
-def test_a_process_gets_the_database_of_its_own_service_alone() -> None:
+def test_who_is_not_the_checker_gets_the_database_of_its_own_service_alone() -> None:
     for name, _, container in containers(rendered("everything")):
         service = container["args"][0]
         urls = {variable["name"] for variable in container["env"] if variable["name"].endswith("_DATABASE_URL")}
-        assert urls == ({f"GUICHE_{service.upper()}_DATABASE_URL"} if service in OWNERS else set()), name
+        owners = OWNERS if service == CHECKER else {service} & set(OWNERS)
+        assert urls == {f"GUICHE_{owner.upper()}_DATABASE_URL" for owner in owners}, name
 
 
 # --- migrations
@@ -271,6 +269,8 @@ def test_what_a_migration_needs_is_there_before_it() -> None:
         if name.endswith("-migrate"):
             assert used
             assert used <= hooks
+            urls = {f"{owner}-database" for owner in OWNERS}
+            assert all(set(named(manifests, "Secret", hook)["stringData"]) == urls for hook in hooks)
         else:
             assert not used & hooks
 
@@ -313,9 +313,9 @@ def test_the_pod_monitor_finds_every_process() -> None:
 def test_only_our_own_may_call_the_services() -> None:
     manifests = rendered("everything")
     policies = of_kind(manifests, "NetworkPolicy")
-    assert set(policies) == set(of_kind(manifests, "Deployment"))
+    assert set(policies) == {*of_kind(manifests, "Deployment"), "guiche-checker"}
     for policy in policies.values():
-        for rule in policy["spec"]["ingress"]:
+        for rule in policy["spec"].get("ingress", []):
             if rule["ports"] == [{"port": "grpc"}]:
                 assert rule["from"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/instance"] == "guiche"
 
@@ -335,7 +335,7 @@ def test_the_schema_lists_the_settings_that_the_code_has_and_the_chart_does_not_
     # In the image, and what only trying out needs.
     given |= {"web_dist", "mail_outbox"}
     assert set(allowed(schema["properties"])) == set(servicekit.config.Settings.model_fields) - given
-    for service, settings in SETTINGS.items():
+    for service, settings in SERVICE_SETTINGS.items():
         assert (
             set(allowed(schema["properties"]["services"]["properties"][service]["properties"]))
             == set(settings.model_fields) - given
@@ -361,6 +361,9 @@ def allowed(properties: Manifest) -> list[str]:
         ({"image": {"digests": {"mail": "latest"}}}, "/image/digests/mail"),
         ({"keys": {"pem": {"mail.private.pem": "secret"}}}, "mail.private.pem"),
         ({"autoscaling": {"ingest": {"minReplicas": 0}}}, "/autoscaling/ingest/minReplicas"),
+        ({"services": {"mail": {"processes": {"send": {"graceSeconds": 5}}}}}, "/services/mail/processes/send/graceSeconds"),
+        ({"checker": {"schedule": "daily"}}, "/checker/schedule"),
+        ({"checker": {"databases": {"gateway": {}}}}, "gateway"),
     ],
 )  # fmt: skip
 def test_wrong_values_are_refused_by_name(wrong: dict[str, Any], word: str) -> None:
@@ -379,15 +382,8 @@ def test_what_is_missing_is_asked_for_by_name(missing: str) -> None:
 def test_a_folder_for_files_is_mounted_wherever_mail_runs() -> None:
     for name, pod, container in containers(rendered("everything")):
         mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
-        deployed = name.startswith("guiche-mail") and not name.endswith("migrate")
+        deployed = name == "guiche-checker" or (name.startswith("guiche-mail") and not name.endswith("migrate"))
         assert mounts.get("files") == ("/var/lib/guiche/files" if deployed else None), name
         assert (
             any(volume.get("persistentVolumeClaim") == {"claimName": "files"} for volume in pod["volumes"]) == deployed
         )
-
-
-def test_the_readme_names_every_value() -> None:
-    with Chart.load(CHART) as chart:
-        names = set(chart.values)
-    table = (CHART / "README.md").read_text()
-    assert [name for name in sorted(names) if f"`{name}" not in table] == []

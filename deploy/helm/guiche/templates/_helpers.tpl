@@ -28,13 +28,45 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- with get $image.digests .service }}@{{ . }}{{ else }}:{{ $image.tag | default .root.Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{- define "guiche.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 10001
-runAsGroup: 10001
-fsGroup: 10001
-fsGroupChangePolicy: OnRootMismatch
-seccompProfile: {type: RuntimeDefault}
+{{/* The metadata of every pod, of (dict root component annotations). Where values name the same, ours hold. */}}
+{{- define "guiche.podMetadata" -}}
+labels:
+  {{- merge (include "guiche.labels" .root | fromYaml) (dict "app.kubernetes.io/component" .component) .root.Values.pod.labels | toYaml | nindent 2 }}
+{{- with merge (dict) (.annotations | default dict) .root.Values.pod.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* What every pod has in its spec: processes, migrations and the checker. */}}
+{{- define "guiche.podSpec" -}}
+automountServiceAccountToken: false
+# Else the address of a Service called "guiche" would come as GUICHE_PORT, which is a setting.
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .Values.pod.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.pod.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.pod.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
 {{- end }}
 
 {{- define "guiche.containerSecurity" -}}
@@ -72,6 +104,10 @@ existingSecret, key and url; `own` the Secret the chart makes of urls.
 {{- include "guiche.fromSecret" (dict "root" .root "name" $name "given" (get .root.Values.databases .service) "ownKey" (printf "%s-database" .service) "what" $what "own" .own) }}
 {{- end }}
 
+{{- define "guiche.brokerVariable" -}}
+{{- include "guiche.fromSecret" (dict "root" .root "name" "GUICHE_RABBITMQ_URL" "given" .root.Values.rabbitmq "ownKey" "rabbitmq" "what" "rabbitmq") }}
+{{- end }}
+
 {{/* The environment of one process, of (dict root service about process fact). */}}
 {{- define "guiche.environment" -}}
 {{- $full := include "guiche.fullname" .root }}
@@ -88,7 +124,7 @@ existingSecret, key and url; `own` the Secret the chart makes of urls.
 {{ include "guiche.databaseVariable" . }}
 {{- end }}
 {{- if .fact.broker }}
-{{ include "guiche.fromSecret" (dict "root" .root "name" "GUICHE_RABBITMQ_URL" "given" $values.rabbitmq "ownKey" "rabbitmq" "what" "rabbitmq") }}
+{{ include "guiche.brokerVariable" . }}
 {{- end }}
 {{- if .about.files }}
 - {name: GUICHE_MAIL_FILES_URL, value: {{ required "objectStore.url must be given" $values.objectStore.url | quote }}}
@@ -141,12 +177,21 @@ secret:
     - {key: {{ .service }}.private.pem, path: {{ .service }}.private.pem}
 {{- end }}
 
-{{/* Of urls and passwords given as values: key → text. */}}
-{{- define "guiche.ownSecretData" -}}
-{{- range $service, $given := .Values.databases }}
+{{/* Of databases given as urls, of (dict databases prefix): key → text. */}}
+{{- define "guiche.databaseSecretData" -}}
+{{- $prefix := .prefix | default "" }}
+{{- range $service, $given := .databases }}
 {{- if and $given.url (not $given.existingSecret) }}
-{{ $service }}-database: {{ $given.url | quote }}
+{{ $prefix }}{{ $service }}-database: {{ $given.url | quote }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Of all urls and passwords given as values: key → text. */}}
+{{- define "guiche.ownSecretData" -}}
+{{- include "guiche.databaseSecretData" (dict "databases" .Values.databases) }}
+{{- if .Values.checker.enabled }}
+{{- include "guiche.databaseSecretData" (dict "databases" .Values.checker.databases "prefix" "checker-") }}
 {{- end }}
 {{- if and .Values.rabbitmq.url (not .Values.rabbitmq.existingSecret) }}
 rabbitmq: {{ .Values.rabbitmq.url | quote }}
