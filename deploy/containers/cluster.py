@@ -21,7 +21,7 @@ from typing import Any
 import httpx
 import yaml
 from engine import Podman
-from rendering import Manifest, named, of_kind
+from rendering import Manifest, containers, named, of_kind
 from tcp import Address, forwarding, takes_connections
 
 NETWORK = "guiche"
@@ -68,11 +68,20 @@ class Cluster:
 
     def run_jobs(self) -> None:
         for name, job in of_kind(self.manifests, "Job").items():
-            pod = self.play(name, job["spec"]["template"])
-            code = self.engine("wait", pod.container)
-            said = self.logs(pod)
-            self.remove(pod)
-            assert code == "0", f"{name} ended with {code}:\n{said}"
+            code, said = self.run_to_the_end(name, job["spec"]["template"])
+            assert code == 0, f"{name} ended with {code}:\n{said}"
+
+    def run_now(self, name: str) -> tuple[int, str]:
+        """As `kubectl create job --from=cronjob/<name>`; how it ended, and what it said."""
+        job = named(self.manifests, "CronJob", name)["spec"]["jobTemplate"]
+        return self.run_to_the_end(name, job["spec"]["template"])
+
+    def run_to_the_end(self, name: str, template: Manifest) -> tuple[int, str]:
+        pod = self.play(name, template)
+        code = int(self.engine("wait", pod.container))
+        said = self.logs(pod)
+        self.remove(pod)
+        return code, said
 
     def deploy(self) -> None:
         deployments = of_kind(self.manifests, "Deployment")
@@ -251,9 +260,7 @@ def clear(engine: Podman) -> None:
 def localised(manifests: list[Manifest]) -> list[Manifest]:
     """The same, with images as podman names what was built here."""
     found: list[Any] = deepcopy(manifests)
-    for one in found:
-        if one["kind"] in ("Deployment", "Job"):
-            for container in one["spec"]["template"]["spec"]["containers"]:
-                assert not container["image"].startswith("localhost/")
-                container["image"] = f"localhost/{container['image']}"
+    for _, _, container in containers(found):
+        assert not container["image"].startswith("localhost/")
+        container["image"] = f"localhost/{container['image']}"
     return found

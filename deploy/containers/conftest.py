@@ -11,7 +11,8 @@ import pytest
 from cluster import GATEWAY, Installation, cluster, localised
 from correspondent import Correspondent
 from engine import Podman, podman
-from rendering import OWNERS, render
+from image_packages import OWNERS
+from rendering import render
 from tcp import forwarding
 
 from all_in_one.demo import filling
@@ -21,6 +22,8 @@ from localservers.rabbitmq import rabbitmq
 from servicekit.tokens import make_keys
 
 CLAIM = "guiche-files"
+# Seconds, of the checker.
+GRACE = 5
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +66,8 @@ def installation(
             "rabbitmq": {"url": from_pods(broker.url)},
             "objectStore": {"url": "file:///var/lib/guiche/files", "existingClaim": CLAIM},
             "relay": {"address": f"{GATEWAY}:{relay_port}", "tls": "none"},
+            # Whatever was under way before a test looks has had its time.
+            "checker": {"enabled": True, "grace": GRACE},
             # All requests come from one address here, the bridge's.
             "services": {"gateway": {"settings": {"address_rate": 0, "attendant_rate": 0}}},
         }

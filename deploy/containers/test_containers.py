@@ -7,35 +7,40 @@ import sys
 import images
 import pytest
 from cluster import Installation
+from correspondent import Correspondent
 from engine import CommandFailed, Podman
+from image_packages import HOLDS, SERVICES
 
 E2E = images.ROOT / "tests" / "e2e"
+every_image = pytest.mark.parametrize("image", images.IMAGES)
 RESTRICTED = ("--read-only", "--cap-drop", "all", "--network", "none")
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("service", images.SERVICES)
+@every_image
 def test_an_image_knows_its_commands_without_writing_and_without_rights(
-    engine: Podman, built: dict[str, str], service: str
+    engine: Podman, built: dict[str, str], image: str
 ) -> None:
-    if service != "gateway":
-        assert "usage: python -m" in engine("run", "--rm", *RESTRICTED, built[service], service, "--help")
+    if image == "checker":
+        assert "usage: guiche check" in engine("run", "--rm", *RESTRICTED, built[image], "all_in_one.checker", "--help")
+    elif image != "gateway":
+        assert "usage: python -m" in engine("run", "--rm", *RESTRICTED, built[image], image, "--help")
     with pytest.raises(CommandFailed):
-        engine("run", "--rm", *RESTRICTED, built[service], "all_in_one")
+        engine("run", "--rm", *RESTRICTED, built[image], "all_in_one")
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("service", images.SERVICES)
+@every_image
 def test_an_image_runs_as_somebody_without_rights_and_owns_nothing(
-    engine: Podman, built: dict[str, str], service: str
+    engine: Podman, built: dict[str, str], image: str
 ) -> None:
-    shell = ("run", "--rm", "--network", "none", "--entrypoint", "/bin/sh", built[service], "-c")
+    shell = ("run", "--rm", "--network", "none", "--entrypoint", "/bin/sh", built[image], "-c")
     assert engine(*shell, "id -u") == "10001"
     assert engine(*shell, "find /opt /app /usr /etc -user 10001 -o -perm -o+w -not -type l | head") == ""
-    others = set(images.SERVICES) - {service}
+    others = set(SERVICES) - set(HOLDS[image])
     assert not others & set(engine(*shell, "ls /app").split())
     assert engine(*shell, "ls /app/web/dist 2>/dev/null | grep -c index.html || true") == (
-        "1" if service == "gateway" else "0"
+        "1" if image == "gateway" else "0"
     )
 
 
@@ -58,3 +63,20 @@ def test_every_pod_tells_what_it_measures(installation: Installation) -> None:
     for pods in installation.cluster.pods.values():
         for pod in pods:
             assert pod.probe("livenessProbe"), pod.name
+
+
+@pytest.mark.timeout(600)
+def test_the_checkers_pod_finds_every_promise_kept_and_a_file_that_is_gone(
+    installation: Installation, customers: Correspondent
+) -> None:
+    code, said = installation.cluster.run_now("guiche-checker")
+    assert code == 0, said
+    file = next(path for path in sorted(installation.files.glob("*/*/*")))
+    file.rename(installation.files / "gone")
+    try:
+        code, said = installation.cluster.run_now("guiche-checker")
+    finally:
+        (installation.files / "gone").rename(file)
+    assert code == 1, said
+    assert file.name in said
+    assert "is missing from the store" in said

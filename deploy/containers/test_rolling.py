@@ -14,7 +14,7 @@ import pytest
 from cluster import Installation
 from correspondent import Correspondent
 from e2e_support import System, all_tickets, letter
-from rendering import SERVICES
+from image_packages import SERVICES
 
 from all_in_one.check.command import checked
 from all_in_one.check.report import broken
@@ -161,7 +161,8 @@ def test_a_rolling_restart_fails_no_request_and_loses_no_mail(
             if deployment.startswith(f"guiche-{service}"):
                 installation.cluster.roll_out(deployment)
     assert not before & {pod.name for pod in installation.pods_of(service)}
-    failures = [failure for one in (*attendants, customer, page) for failure in one.failures]
+    workers: list[Attendant | Customer | Page] = [*attendants, customer, page]
+    failures = [failure for one in workers for failure in one.failures]
     assert not failures, "\n".join(failures)
     assert page.events > 0
     requests = sum(one.answered for one in attendants)
@@ -192,7 +193,9 @@ def findings(installation: Installation) -> list[str]:
     """Broken promises, and what could not be looked at."""
     urls = {f"{owner}_database_url": url for owner, url in installation.databases.items()}
     files = installation.files.as_uri()
-    settings = CheckSettings(**urls, mail_files_url=files, rabbitmq_url=installation.rabbitmq_url)
+    settings = CheckSettings.model_validate(
+        {**urls, "mail_files_url": files, "rabbitmq_url": installation.rabbitmq_url}
+    )
     # What the last mails have set off may be under way for a moment.
     results = checked(settings, grace=5, settle=30)
     return [repr(result) for result in results if broken(result) or result.unseen]

@@ -8,8 +8,9 @@ from typing import Any
 import kubernetes_validate
 import pytest
 from helm_python import Chart, HelmError, lint
+from image_packages import OWNERS, SERVICES
 from pydantic_settings import BaseSettings
-from rendering import CHART, MINIMAL, OWNERS, SERVICES, VALUES, Manifest, containers, named, of_kind, render, rendered
+from rendering import CHART, MINIMAL, VALUES, Manifest, containers, named, of_kind, render, rendered
 
 import gateway.config
 import mail.config
