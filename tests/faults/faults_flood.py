@@ -51,12 +51,14 @@ class Flood:
 
     def __init__(self, house: House, customers: int = 2, attendants: tuple[str, ...] = ("ana", "fabio")) -> None:
         self.house, self.mark = house, f"Enchente {uuid4().hex[:8]}"
-        self.stopping = threading.Event()
+        self.stopping, self.abandoned = threading.Event(), threading.Event()
         # Message-IDs that were answered 250, hostile ones apart, and whether they began a conversation.
         self.accepted: dict[str, bool] = {}
         self.hostile: set[str] = set()
         self.done: list[Done] = []
         self.errors: list[BaseException] = []
+        # The codes of answers to customers other than 250.
+        self.refusals: list[int] = []
         people: list[Callable[[], None]] = [self.write] * customers
         people += [lambda name=name: self.treat(name) for name in attendants]  # type: ignore[misc]
         self.threads = [threading.Thread(target=self.guarded, args=(person,), daemon=True) for person in people]
@@ -66,11 +68,16 @@ class Flood:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, failed: object, *_: object) -> None:
         self.stopping.set()
+        if failed:
+            # What failed is told; nobody waits for answers any more.
+            self.abandoned.set()
         for thread in self.threads:
-            thread.join(120)
-        assert not [thread for thread in self.threads if thread.is_alive()], "everybody gets an answer in the end"
+            thread.join(30 if failed else 120)
+        assert failed or not [thread for thread in self.threads if thread.is_alive()], (
+            "everybody gets an answer in the end"
+        )
 
     def guarded(self, person: Callable[[], None]) -> None:
         try:
@@ -107,12 +114,13 @@ class Flood:
     def until_accepted(self, raw: bytes) -> None:
         """As every sending server does: the same mail again, until somebody says 250."""
         deadline = time.monotonic() + 300
-        while True:
+        while not self.abandoned.is_set():
             try:
                 with smtplib.SMTP("127.0.0.1", self.house.lines["receiver"].port, timeout=20) as smtp:
                     smtp.sendmail("cliente@exemplo.com", ["atendimento@demo.guiche"], raw)
                     return
-            except (OSError, smtplib.SMTPException):
+            except (OSError, smtplib.SMTPException) as error:
+                self.refusals += codes_of(error)
                 assert time.monotonic() < deadline, "somebody takes this mail in the end"
                 time.sleep(0.1)
 
@@ -155,6 +163,8 @@ class Flood:
         """With one key until it is answered, as a page does that lost its line. Refusals are no promises."""
         key = uuid4().hex
         for _ in range(100):
+            if self.abandoned.is_set():
+                break
             try:
                 answer = client.post(f"/tickets/{ticket_id}:{verb}", json=body, headers={"Idempotency-Key": key})
             except httpx.HTTPError:
@@ -171,6 +181,14 @@ class Flood:
 
 class Refused(Exception):
     pass
+
+
+def codes_of(error: Exception) -> list[int]:
+    if isinstance(error, smtplib.SMTPResponseException):
+        return [error.smtp_code]
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return [code for code, _ in error.recipients.values()]
+    return []
 
 
 def kept(flood: Flood, seconds: float = 120, grace: float = 0) -> None:

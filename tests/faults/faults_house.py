@@ -6,9 +6,11 @@ import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from correspondent import Correspondent
@@ -28,10 +30,11 @@ FILES_SIZE, DATABASE_SIZE = "64m", "400m"
 
 
 class House:
-    """lines: proxies by what they lead to. system: as the end-to-end tests know it."""
+    """lines: proxies by what they lead to. system: as the end-to-end tests know it. small_disks: whether they can be
+    filled, see disk()."""
 
-    def __init__(self, data: Path) -> None:
-        self.data = data
+    def __init__(self, data: Path, small_disks: bool = False) -> None:
+        self.data, self.small_disks = data, small_disks
         self.stack, self.server_stack = ExitStack(), ExitStack()
         self.database_port = free_port()
         self.lines: dict[str, Proxy] = {}
@@ -42,11 +45,12 @@ class House:
         self.broker: RabbitMQ
 
     def start(self) -> None:
-        self.move_clock(0)
         source, compiled = Path(__file__).with_name("clock.c"), self.data / "clock.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", compiled, source, "-ldl"], check=True)
-        disk(self.stack, self.data / "database", DATABASE_SIZE)
-        disk(self.stack, self.data / "files", FILES_SIZE)
+        self.move_clock(0)
+        if self.small_disks:
+            disk(self.stack, self.data / "database", DATABASE_SIZE)
+            disk(self.stack, self.data / "files", FILES_SIZE)
         self.customers.start()
         self.stack.callback(self.customers.stop)
         self.stack.callback(self.server_stack.close)
@@ -59,15 +63,15 @@ class House:
             "relay": self.customers.port,
             "receiver": smtp_port,
         }.items():
-            self.lines[name] = Proxy(target)
+            self.lines[name] = Proxy(lambda target=target: ("127.0.0.1", target))  # type: ignore[misc]
             self.stack.callback(self.lines[name].stop)
         environment = {**os.environ, **self.settings(port, smtp_port)}
         with (self.data / "up.log").open("wb") as log:
             command = [sys.executable, "-m", "all_in_one", "serve"]
-            self.supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+            # In a group of its own, so that nothing is left of it should it not end by itself.
+            self.supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         self.stack.callback(self.end)
-        told = eventually(self.told, seconds=300)
-        self.system = System(self.data, told)
+        self.system = System(self.data, eventually(self.told, seconds=300))
 
     def settings(self, port: int, smtp_port: int) -> dict[str, str]:
         url = make_url(self.server.url).set(port=self.lines["database"].port)
@@ -84,23 +88,45 @@ class House:
             "LD_PRELOAD": str(self.data / "clock.so"),
         }
 
-    def told(self) -> dict[str, object] | None:
+    def told(self) -> dict[str, Any]:
+        """What the supervisor says when all is ready; before, nothing."""
         assert self.supervisor.poll() is None, (self.data / "up.log").read_text()[-4000:]
         file = self.data / "up.json"
-        return json.loads(file.read_text()) if file.exists() else None
+        told: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        return told
 
     def end(self) -> None:
         self.supervisor.send_signal(signal.SIGTERM)
-        self.supervisor.wait(timeout=90)
+        try:
+            self.supervisor.wait(timeout=90)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(self.supervisor.pid, signal.SIGKILL)
+            self.supervisor.wait()
 
     # What is in the test's hands.
 
     def move_clock(self, seconds: int) -> None:
         """Of all processes of ours, at once, while they run; see clock.c."""
         self.write_clock(self.clock, seconds)
+        assert abs(self.moved_by(self.clock) - seconds) < 60, "a process that goes by this clock has its time"
+
+    def moved_by(self, clock: Path) -> float:
+        """How many seconds a process that goes by that clock is ahead of this one."""
+        command = [sys.executable, "-c", "import time; print(time.time())"]
+        environment = {**os.environ, "GUICHE_CLOCK": str(clock), "LD_PRELOAD": str(self.data / "clock.so")}
+        told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, timeout=60)
+        return float(told.stdout) - time.time()
+
+    def goes_by(self, pid: int, clock: Path) -> bool:
+        """Whether that process has mapped the clock, and sees what is written to it from then on."""
+        try:
+            return f" {clock}\n" in Path(f"/proc/{pid}/maps").read_text()
+        except OSError:
+            return False
 
     def write_clock(self, path: Path, seconds: int) -> None:
-        """In place: the file is mapped by those who go by it."""
+        """In place: the file is mapped by those who go by it. Negative: behind."""
         with path.open("r+b" if path.exists() else "wb") as file:
             file.write(struct.pack("l", seconds))
 
@@ -118,26 +144,45 @@ class House:
         return True
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> list[int]:
-        """A signal to all processes of that name, its children too."""
-        pids = self.system.pids(name)
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-        return pids
+        """A signal to all processes of that name, its children too. Gives those which got it: at least one."""
+        found = eventually(lambda: self.system.pids(name), seconds=60)
+        hit = [pid for pid in found if signalled(pid, number)]
+        assert hit, f"{name} was running"
+        return hit
 
     @contextmanager
-    def another(self, *words: str, **changes: str) -> Iterator[None]:
-        """A further process beside those that stand: it takes over what they let lie."""
+    def another(self, *words: str, **changes: str) -> Iterator[int]:
+        """A further process beside those that stand: it takes over what they let lie. Gives its id."""
         (pid, *_) = self.system.pids("mail-api")
         told = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
         environment = dict(word.split("=", 1) for word in told if "=" in word) | {"GUICHE_WATCH_PORT": "0", **changes}
         with (self.data / "another.log").open("ab") as log:
             process = subprocess.Popen([sys.executable, "-m", *words], env=environment, stdout=log, stderr=log)
         try:
-            yield
+            yield process.pid
         finally:
             process.terminate()
-            process.wait(timeout=60)
+            try:
+                process.wait(timeout=60)
+            finally:
+                process.kill()
+                process.wait()
+
+
+def signalled(pid: int, number: int) -> bool:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def state_of(pid: int) -> str:
+    """As the kernel tells it: T is stopped, empty one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return ""
 
 
 def disk(stack: ExitStack, folder: Path, size: str) -> None:

@@ -1,56 +1,112 @@
-"""A TCP proxy that can be slow, cut what is open, and refuse what is new."""
+"""TCP from here to there, by a proxy that can be slow, fall silent, reset what is open, and refuse what is new."""
 
 import asyncio
+import socket
+import struct
 import threading
-from contextlib import suppress
+from collections.abc import Callable
 
 CHUNK = 64 * 1024
+# Linux: an address that this machine does not have yet.
+IP_FREEBIND = 15
+Address = tuple[str, int]
+# On, with no time for what was not sent: closing is then a reset (socket(7), SO_LINGER).
+RESETTING = struct.pack("ii", 1, 0)
 
 
 class Proxy:
-    """In a thread of its own. delay: seconds that each piece waits, in both directions; refusing: new connections end."""
+    """In a thread of its own. here: the address it listens on, with a free port; choose: where a connection leads to.
 
-    def __init__(self, target_port: int) -> None:
-        self.target_port = target_port
+    delay: seconds that each piece waits, in both directions. refusing: new connections are closed at once.
+    flowing: of connections by number, those of which neither end has closed or was reset.
+    passed, delayed, held: how many pieces passed, waited for the delay, and came while it was silent.
+    """
+
+    def __init__(self, choose: Callable[[], Address], here: str = "127.0.0.1") -> None:
+        self.choose = choose
         self.delay, self.refusing = 0.0, False
+        self.opened = self.passed = self.delayed = self.held = 0
+        self.flowing: set[int] = set()
+        self.transports: set[asyncio.WriteTransport] = set()
         self.loop = asyncio.new_event_loop()
-        self.open: set[asyncio.Transport | asyncio.WriteTransport] = set()
-        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, "127.0.0.1", 0, backlog=512))
-        self.port = int(self.server.sockets[0].getsockname()[1])
+        self.speaking = asyncio.Event()
+        self.speaking.set()
+        listener = socket.socket()
+        listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+        listener.bind((here, 0))
+        self.port = int(listener.getsockname()[1])
+        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, sock=listener, backlog=512))
         self.thread = threading.Thread(target=self.loop.run_forever, name="proxy", daemon=True)
         self.thread.start()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refusing:
-            writer.transport.abort()
-            return
+        near = writer.transport
+        self.transports.add(near)
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
+            await self.speaking.wait()
+            if not (self.refusing or near.is_closing()):
+                await self.carry(reader, writer)
         except OSError:
-            writer.transport.abort()
-            return
-        pair = {writer.transport, far_writer.transport}
-        self.open |= pair
-        try:
-            await asyncio.gather(self.pump(reader, far_writer), self.pump(far_reader, writer))
+            # Nobody is there, or one end was reset, which the other hears too, as soon as anything is told.
+            await self.speaking.wait()
         finally:
-            self.open -= pair
-            for transport in pair:
-                transport.abort()
+            self.transports.discard(near)
+            near.abort()
 
-    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(*self.choose())
+        far = far_writer.transport
+        self.opened += 1
+        number = self.opened
+        self.flowing.add(number)
+        self.transports.add(far)
+        try:
+            await asyncio.gather(self.pump(number, reader, far_writer), self.pump(number, far_reader, writer))
+        except OSError:
+            await self.speaking.wait()
+        finally:
+            self.transports.discard(far)
+            far.abort()
+
+    async def pump(self, number: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Until this direction ends; then the other side hears that it has, and may still answer."""
+        try:
             while piece := await reader.read(CHUNK):
+                if not self.speaking.is_set():
+                    self.held += 1
+                    await self.speaking.wait()
                 if self.delay:
+                    self.delayed += 1
                     await asyncio.sleep(self.delay)
+                self.passed += 1
                 writer.write(piece)
                 await writer.drain()
-        # One side's end is the other's: nobody here speaks on after it.
-        writer.transport.abort() if writer.transport.is_closing() else writer.close()
+        finally:
+            self.flowing.discard(number)
+        await self.speaking.wait()
+        writer.write_eof()
 
-    def cut(self) -> None:
-        """All that are open, without a word to either side."""
-        self.loop.call_soon_threadsafe(lambda: [transport.abort() for transport in list(self.open)])
+    def cut(self) -> int:
+        """Resets all that are open, on both sides, as a machine on the way does that has forgotten them. How many."""
+        return asyncio.run_coroutine_threadsafe(self.reset(), self.loop).result(10)
+
+    async def reset(self) -> int:
+        flowing = len(self.flowing)
+        for transport in list(self.transports):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETTING)
+            transport.abort()
+        return flowing
+
+    def fall_silent(self) -> None:
+        """Nothing passes any more, also no end and no reset: neither side is told. New connections get no answer."""
+        asyncio.run_coroutine_threadsafe(self.set_speaking(False), self.loop).result(10)
+
+    def speak(self) -> None:
+        """What was held back passes, late, unless it was cut before."""
+        asyncio.run_coroutine_threadsafe(self.set_speaking(True), self.loop).result(10)
+
+    async def set_speaking(self, speaking: bool) -> None:
+        self.speaking.set() if speaking else self.speaking.clear()
 
     def stop(self) -> None:
         asyncio.run_coroutine_threadsafe(self.close(), self.loop).result(10)
@@ -60,9 +116,9 @@ class Proxy:
 
     async def close(self) -> None:
         self.server.close()
-        for transport in list(self.open):
+        self.speaking.set()
+        for transport in list(self.transports):
             transport.abort()
-        ours = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in ours:
-            task.cancel()
-        await asyncio.gather(*ours, return_exceptions=True)
+        # Each ends with its transports.
+        if ours := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(ours, timeout=5)

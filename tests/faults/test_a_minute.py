@@ -1,4 +1,7 @@
-"""A minute of every fault, one on top of the other: what was promised is kept, and the checker finds nothing."""
+"""A minute of faults, one on top of the other: what was promised is kept, and the checker finds nothing.
+
+Of those that take neither long nor the right to mount a disk; the others are among the long ones.
+"""
 
 import faults
 import pytest
@@ -19,8 +22,6 @@ def test_a_minute_of_everything_loses_and_doubles_nothing(house: House) -> None:
             faults.slow_lines(house, flood, seconds=2)
             faults.restart_the_broker(house, flood)
             faults.crash_the_database(house, flood)
-            faults.fill_the_disk_of_files(house, flood, seconds=1)
-            faults.fill_the_disk_of_the_database(house, flood, seconds=1)
         faults.jump_clocks(house, flood, jumps=(+3600, -3600), stay=1.5)
         faults.kill_in_turn(house, flood, pause=0.3, names=KILLED)
         poisoned(house)

@@ -1,6 +1,6 @@
 """Whatever breaks under load: everything that was promised is kept, and the checker finds nothing.
 
-Each fault by itself, so that one knows which it was. `make faults`; a minute of all of them is part of `make test`.
+Each fault by itself, so that one knows which it was. `make faults`; a minute of most of them is part of `make test`.
 """
 
 import faults
@@ -20,6 +20,7 @@ FAULTS: dict[str, Fault] = {
     "workers freeze past their heartbeats": lambda h, f: faults.freeze_past_the_leases(h, f, faults.PAST_HEARTBEATS),
     "lines are slow": lambda h, f: faults.slow_lines(h, f, seconds=30),
     "lines are cut": faults.cut_lines,
+    "lines fall silent": faults.silence_lines,
     "events come twice and in any order": lambda h, f: faults.double_and_shuffle(h, f, events=200),
     "clocks jump": faults.jump_clocks,
     "one process has the wrong time": faults.let_one_process_have_the_wrong_time,
