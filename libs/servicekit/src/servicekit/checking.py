@@ -26,30 +26,42 @@ READING = (
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as promised. what: its id, or whatever else names it the next time one looks."""
+    """One thing that is not as promised. what: its id, or whatever else names it the next time one looks.
+
+    standing: how far it has come, where that is seen: what has come further by the next time is under way.
+    """
 
     what: str
     words: str
+    standing: str = ""
 
 
-class Look:
-    """Looks into one service's database. seen: how many things a check has looked at.
+class Counter:
+    """seen: how many things a check has looked at."""
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+
+class Look(Counter):
+    """Looks into one service's database.
 
     What is younger than `grace` may be under way.
     """
 
     def __init__(self, url: str, grace: timedelta, page: int = PAGE) -> None:
+        super().__init__()
         # One snapshot for a page and all that belongs to it, so that a change in between is no contradiction.
         connecting = LIVELINESS | {"options": READING, "application_name": "guiche check"}
         self.engine = create_engine(
             url, pool_size=1, pool_pre_ping=True, isolation_level="REPEATABLE READ", connect_args=connecting
         )
-        self.grace, self.page, self.seen = grace, page, 0
+        self.grace, self.page = grace, page
 
     def young(self, *moments: datetime | UUID | None) -> bool:
         """Whether any of these is so late that the rest may still be on its way. Ids tell when they were made."""
         now = datetime.now(UTC)
-        times = (made_at(moment) if isinstance(moment, UUID) else moment for moment in moments)
+        times = (said_by(moment) if isinstance(moment, UUID) else moment for moment in moments)
         return any(time is not None and timedelta(0) <= now - time < self.grace for time in times)
 
     def before(self) -> datetime:
@@ -62,7 +74,11 @@ class Look:
             yield connection
 
     def pages(self, query: Select[Any], *keys: ColumnElement[Any]) -> Iterator[tuple[Connection, Sequence[Row[Any]]]]:
-        """All rows in the order of a unique key, page by page, each with the snapshot it was read in."""
+        """All rows in the order of a unique key, page by page, each with the snapshot it was read in.
+
+        The key wants an index, and what the query leaves out should be little or have one too: a page is made by one
+        statement, which reads all that lies between its rows and has STATEMENT_SECONDS.
+        """
         last: Row[Any] | None = None
         while True:
             with self.snapshot() as connection:
@@ -75,11 +91,17 @@ class Look:
 
     def rows(self, query: Select[Any], *keys: ColumnElement[Any]) -> Iterator[Row[Any]]:
         """As pages(), for what takes its time with each row: no transaction is open meanwhile."""
+        for rows in self.batches(query, *keys):
+            yield from rows
+
+    def batches(self, query: Select[Any], *keys: ColumnElement[Any]) -> Iterator[Sequence[Row[Any]]]:
+        """As rows(), a page at a time."""
         last: Row[Any] | None = None
         while True:
             with self.snapshot() as connection:
                 rows = self.next_page(connection, query, keys, last)
-            yield from rows
+            if rows:
+                yield rows
             if len(rows) < self.page:
                 return
             last = rows[-1]
@@ -95,6 +117,14 @@ class Look:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def said_by(id: UUID) -> datetime | None:
+    """When an id was made; None for one that was made otherwise, and whose time no calendar has."""
+    try:
+        return made_at(id)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

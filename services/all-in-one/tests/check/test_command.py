@@ -2,17 +2,12 @@
 
 import json
 import os
-import threading
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
 from all_in_one.__main__ import main
-from all_in_one.check.checking import check
-from all_in_one.check.promises import Promise
 from all_in_one.environment import tell_settings
-from servicekit.checking import Finding
 from servicekit.checks import tried
 
 # The house is built and lived in before the first of them, which takes its time on a busy machine.
@@ -119,32 +114,6 @@ def test_what_only_takes_room_counts_where_one_is_strict(copied, at) -> None:
     at(house)
     assert main(QUICK) == 0
     assert main([*QUICK, "--strict"]) == 1
-
-
-def test_what_has_moved_on_when_one_looks_again_is_no_finding() -> None:
-    looked = threading.Event()
-
-    def find():
-        yield Finding("stays", "still here")
-        if not looked.is_set():
-            yield Finding("moves", "under way")
-        looked.set()
-
-    (result,) = check([Promise("ticket", "Nothing stays", find)], 0)
-    assert [finding.what for finding in result.findings] == ["stays"]
-
-
-def test_what_cannot_be_looked_at_again_stays_found() -> None:
-    looks = iter([[Finding("one", "broken")], None])
-
-    def find() -> Iterator[Finding]:
-        found = next(looks)
-        if found is None:
-            raise ConnectionError
-        yield from found
-
-    [result] = check([Promise("ours", "It holds", find, ())], 0)
-    assert (result.broken, result.unseen) == (1, "")
 
 
 def test_findings_repeat_no_address() -> None:

@@ -116,3 +116,14 @@ def test_a_broker_that_is_away_is_no_finding_and_is_said(lived_in, monkeypatch: 
     found = of_broker(lived_in)
     assert len(found) == 2
     assert all(result.unseen and not result.broken for result in found.values())
+
+
+def test_the_broker_is_looked_at_though_databases_are_away(copied, on_broker, amqp_url) -> None:
+    declare(on_broker, CONSUMERS)
+    house = copied()
+    house.rabbitmq_url = amqp_url
+    house.databases = dict.fromkeys(house.databases, "postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    on_broker.confirm_delivery()
+    on_broker.basic_publish(DEAD, "", b"nonsense")
+    (dead,) = of_broker(house).values()
+    assert (dead.broken, dead.unseen, dead.looked_at) == (1, "", 1)

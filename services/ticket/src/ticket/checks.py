@@ -168,9 +168,12 @@ def every_reply_is_in_the_history(look: Look) -> Iterator[Finding]:
 
 
 def values_are_there(look: Look) -> Iterator[Finding]:
-    query = select(TICKETS.c.id, TICKETS.c.protocol, TICKETS.c.data).where(TICKETS.c.data != text("'{}'::jsonb"))
+    """All tickets are read: one statement could take too long to find the few with data among millions."""
+    query = select(TICKETS.c.id, TICKETS.c.protocol, TICKETS.c.data)
     for connection, rows in look.pages(query, TICKETS.c.id):
         named = {UUID(value_id) for row in rows for value_id in row.data.values()}
+        if not named:
+            continue
         found = connection.execute(select(VALUES.c.id, VALUES.c.ticket_id).where(VALUES.c.id.in_(named)))
         tickets = {row.id: row.ticket_id for row in found}
         for row in rows:

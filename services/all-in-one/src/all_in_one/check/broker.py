@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from servicekit.checking import Finding, Look
+from servicekit.checking import Counter, Finding
 from servicekit.events.amqp import DEAD, queue_of
 from servicekit.events.rabbitmq import depths
 from servicekit.events.topology import CONSUMERS
@@ -11,18 +11,18 @@ from servicekit.events.topology import CONSUMERS
 BACKLOG = 10_000
 
 
-def nothing_is_dead(url: str, look: Look) -> Iterator[Finding]:
+def nothing_is_dead(url: str, counter: Counter) -> Iterator[Finding]:
     count = depths(url, [DEAD])[DEAD]
-    look.seen += 1
+    counter.seen += 1
     if count is None:
         yield Finding(DEAD, "this queue does not exist: what the broker refuses would vanish")
     elif count:
         yield Finding(DEAD, f"{count} messages were no events, or could not be moved into an inbox")
 
 
-def queues_are_short(url: str, look: Look) -> Iterator[Finding]:
+def queues_are_short(url: str, counter: Counter) -> Iterator[Finding]:
     for name, count in depths(url, [queue_of(service) for service in CONSUMERS]).items():
-        look.seen += 1
+        counter.seen += 1
         if count is None:
             yield Finding(name, "this queue does not exist: no relay has declared it, and events would miss it")
         elif count > BACKLOG:

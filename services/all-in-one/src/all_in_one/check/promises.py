@@ -11,7 +11,7 @@ import ticket.checks
 from all_in_one.check import broker, messages, references
 from all_in_one.check.settings import CheckSettings
 from mail.checks.store import Store
-from servicekit.checking import Finding, Look
+from servicekit.checking import Counter, Finding, Look
 
 TOGETHER = "together"
 BROKER = "broker"
@@ -29,6 +29,9 @@ BETWEEN = (
         messages.every_reply_is_the_same_in_both,
     ),
     ("Every ticket is known to mail as it is", messages.every_ticket_is_known_to_mail),
+)
+# As BETWEEN, where no row tells its age.
+COPIES = (
     ("Copies of organizations, departments, levels and attendants are current", references.directories_agree),
     ("Copies of publishers are current", references.publishers_agree),
     ("Rules and levels name accounts that exist", references.accounts_are_known),
@@ -41,13 +44,23 @@ OF_BROKER = (
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """of: whose it is: a service's name, TOGETHER or BROKER. looks: whose `seen` tells how much was looked at."""
+    """of: whose it is: a service's name, TOGETHER or BROKER. looks: the databases without which nobody can look.
+
+    counter: tells how much was looked at where that is none of the looks. rest_seconds: so long at least to its second
+    look, where what is found does not tell how old it is.
+    """
 
     of: str
     words: str
     find: Callable[[], Iterator[Finding]]
     looks: tuple[Look, ...] = field(default=())
     leftover: bool = False
+    counter: Counter | None = None
+    rest_seconds: float = 0.0
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        return self.looks if self.counter is None else (self.counter,)
 
 
 def promises(settings: CheckSettings, looks: dict[str, Look], *, hashing: bool) -> list[Promise]:
@@ -62,10 +75,16 @@ def promises(settings: CheckSettings, looks: dict[str, Look], *, hashing: bool) 
         for name, checks in own.items()
         for check in checks
     ]
-    found += [Promise(TOGETHER, words, partial(find, looks), tuple(looks.values())) for words, find in BETWEEN]
-    if settings.rabbitmq_url:
-        look = looks["mail"]
-        found += [
-            Promise(BROKER, words, partial(find, settings.rabbitmq_url, look), (look,)) for words, find in OF_BROKER
-        ]
-    return found
+    everybody = tuple(looks.values())
+    found += [Promise(TOGETHER, words, partial(find, looks), everybody) for words, find in BETWEEN]
+    grace = max(look.grace.total_seconds() for look in everybody)
+    found += [Promise(TOGETHER, words, partial(find, looks), everybody, rest_seconds=grace) for words, find in COPIES]
+    return found + of_broker(settings.rabbitmq_url)
+
+
+def of_broker(url: str) -> list[Promise]:
+    """Of which no database is a part."""
+    if not url:
+        return []
+    counter = Counter()
+    return [Promise(BROKER, words, partial(find, url, counter), counter=counter) for words, find in OF_BROKER]

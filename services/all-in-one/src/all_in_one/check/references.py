@@ -1,10 +1,10 @@
 """What a service keeps of another's things: as new as their owner's, and the same."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Table, select
+from sqlalchemy import Connection, Row, Select, Table, select
 
 import mail.storage.tables as of_mail
 import publisher.storage as of_publisher
@@ -37,7 +37,8 @@ def directories_agree(looks: Looks) -> Iterator[Finding]:
             looks[keeper].seen += len(kept)
             for id in sorted(owned.keys() | kept.keys()):
                 if words := disagreement(owned.get(id), kept.get(id)):
-                    yield Finding(str(id), f"{keeper}'s copy of this {what} {words}")
+                    standing = f"{keeper} {version(kept.get(id))}"
+                    yield Finding(str(id), f"{keeper}'s copy of this {what} {words}", standing)
 
 
 def publishers_agree(looks: Looks) -> Iterator[Finding]:
@@ -45,9 +46,15 @@ def publishers_agree(looks: Looks) -> Iterator[Finding]:
     owned = owner.rows(select(*of_publisher.PUBLISHER), of_publisher.PUBLISHERS.c.id)
     kept = keeper.rows(select(of_ticket.PUBLISHERS), of_ticket.PUBLISHERS.c.id)
     for id, mine, theirs in side_by_side(owned, kept):
-        words = disagreement(next(iter(mine), None), next(iter(theirs), None))
+        thing, copy = next(iter(mine), None), next(iter(theirs), None)
+        words = disagreement(thing, copy)
         if words and not keeper.young(id):
-            yield Finding(str(id), f"ticket's copy of this publisher {words}")
+            yield Finding(str(id), f"ticket's copy of this publisher {words}", version(copy))
+
+
+def version(copy: Row[Any] | None) -> str:
+    """How far a copy has come. One that comes on is late at most, which the queues of events tell."""
+    return "missing" if copy is None else str(copy.version)
 
 
 def disagreement(thing: Any, copy: Row[Any] | None) -> str:
@@ -77,13 +84,22 @@ def plain(value: Any) -> Any:
 
 def accounts_are_known(looks: Looks) -> Iterator[Finding]:
     """Those by which routing decides and with which levels answer are accounts of mail, of the same organization."""
+    used = {
+        what: accounts_used(looks["routing"], table) for table, what in ((RULES, "rule"), (LEVEL_ACCOUNTS, "level"))
+    }
+    # Read after those who name them: an account is made first.
     with looks["mail"].snapshot() as connection:
         columns = (of_mail.ACCOUNTS.c.id, of_mail.ACCOUNTS.c.organization_id)
         known = {row.id: row.organization_id for row in connection.execute(select(*columns))}
-    for table, what in ((RULES, "rule"), (LEVEL_ACCOUNTS, "level")):
-        with looks["routing"].snapshot() as connection:
-            used = connection.execute(select(table.c.account_id, table.c.organization_id).distinct()).all()
-        looks["routing"].seen += len(used)
-        for row in used:
+    for what, rows in used.items():
+        for row in rows:
             if known.get(row.account_id) != row.organization_id:
                 yield Finding(str(row.account_id), f"a {what} names this account, which its organization does not have")
+
+
+def accounts_used(routing: Look, table: Table) -> Sequence[Row[Any]]:
+    query: Select[Any] = select(table.c.account_id, table.c.organization_id).distinct()
+    with routing.snapshot() as connection:
+        used = connection.execute(query).all()
+    routing.seen += len(used)
+    return used

@@ -32,11 +32,10 @@ def table(results: Sequence[Result], most: int) -> Iterator[str]:
 
 
 def verdict(result: Result) -> str:
-    if result.unseen:
-        return "could not look"
     if not result.broken:
-        return "kept"
-    return f"{number(result.broken)} left over" if result.promise.leftover else f"BROKEN: {number(result.broken)}"
+        return "could not look" if result.unseen else "kept"
+    found = f"{number(result.broken)} left over" if result.promise.leftover else f"BROKEN: {number(result.broken)}"
+    return f"{found}, and could not look further" if result.unseen else found
 
 
 def summary(results: Sequence[Result]) -> str:

@@ -1,19 +1,25 @@
 """The store of files as somebody who only reads it; mail.files, which writes, tidies up as soon as it is opened."""
 
-from collections.abc import Iterator
-from datetime import datetime
+import re
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
 from hashlib import sha256
-from typing import NamedTuple
+from typing import TypeVar
 
 import obstore
 from obstore.store import ObjectStore, from_url
 
+from mail.checks.inventory import File, Inventory
 from mail.files import CHUNK, NEW
 
+# As mail.domain.file_key() makes them. A store refuses some names that are none, and that would end the whole look.
+KEY = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{2}/[0-9a-f]{64}")
+# A store that is reached by network takes its time for each file, and has time for many at once.
+AT_ONCE = 16
 
-class Listed(NamedTuple):
-    key: str
-    written_at: datetime
+Found = TypeVar("Found")
 
 
 class Store:
@@ -23,30 +29,61 @@ class Store:
         self.store: ObjectStore = from_url(url)
         self.hashing = hashing
 
-    def problem(self, key: str, size: int | None) -> str:
-        """What is wrong with a file; empty where nothing is. size: as its owner says; None: it does not say."""
-        try:
-            found = int(obstore.head(self.store, key)["size"])
-        except FileNotFoundError:
-            return "is missing from the store"
-        if size is not None and found != size:
-            return f"has {found} bytes and should have {size}"
-        if self.hashing and self.digest(key) != key.rpartition("/")[2]:
-            return "is not what it was: its content has another hash"
-        return ""
-
-    def digest(self, key: str) -> str:
-        found = sha256()
-        for chunk in obstore.get(self.store, key).stream(min_chunk_size=CHUNK):
-            found.update(chunk)
-        return found.hexdigest()
-
-    def folders(self) -> Iterator[str]:
-        """The folders that hold files: <organization>/<first two of the hash>."""
+    @cached_property
+    def inventory(self) -> Inventory:
+        """Listed once: a thousand files by one request, where asking for each would be a thousand."""
+        made = Inventory()
         for organization in sorted(obstore.list_with_delimiter(self.store)["common_prefixes"]):
             if organization != NEW:
-                yield from sorted(obstore.list_with_delimiter(self.store, organization)["common_prefixes"])
+                for chunk in obstore.list(self.store, organization, chunk_size=1_000):
+                    made.add(File(one["path"], one["size"], one["last_modified"]) for one in chunk)
+        return made
 
-    def listed(self, folder: str) -> Iterator[list[Listed]]:
-        for chunk in obstore.list(self.store, folder, chunk_size=500):
-            yield [Listed(one["path"], one["last_modified"]) for one in chunk]
+    def look_anew(self) -> None:
+        """What was found to be wrong may be mended by now."""
+        self.inventory.forget_changed()
+
+    def look_up(self, keys: Collection[str]) -> dict[str, File]:
+        """Those that are there, each asked for once however many own it. keys: a few hundred."""
+        found = self.inventory.files(keys)
+        # Written after the listing, or missing: only the store itself can tell.
+        late = self.ask([key for key in keys if key not in found and KEY.fullmatch(key)])
+        self.inventory.add(late.values())
+        found |= late
+        return self.read(found) if self.hashing else found
+
+    def ask(self, keys: Collection[str]) -> dict[str, File]:
+        """Those that are there now."""
+        asked = at_once(self.head, keys)
+        return {key: file for key, file in asked.items() if file is not None}
+
+    def head(self, key: str) -> File | None:
+        try:
+            one = obstore.head(self.store, key)
+        except FileNotFoundError:
+            return None
+        return File(key, one["size"], one["last_modified"])
+
+    def read(self, files: dict[str, File]) -> dict[str, File]:
+        """The same, compared with their names; without those that have vanished meanwhile."""
+        told = at_once(self.is_changed, [key for key, file in files.items() if file.changed is None])
+        self.inventory.remember({key: changed for key, changed in told.items() if changed is not None})
+        known = {key: file.changed for key, file in files.items()} | told
+        return {key: replace(files[key], changed=changed) for key, changed in known.items() if changed is not None}
+
+    def is_changed(self, key: str) -> bool | None:
+        """None: it is not there, though it was."""
+        found = sha256()
+        try:
+            for chunk in obstore.get(self.store, key).stream(min_chunk_size=CHUNK):
+                found.update(chunk)
+        except FileNotFoundError:
+            return None
+        return found.hexdigest() != key.rpartition("/")[2]
+
+
+def at_once(work: Callable[[str], Found], keys: Collection[str]) -> dict[str, Found]:
+    if not keys:
+        return {}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return dict(zip(keys, pool.map(work, keys), strict=True))
