@@ -222,7 +222,7 @@ def every_mail_is_there(flood: Flood) -> None:
     assert found.keys() == set(ids), "each mail that was answered 250 is there"
     assert {row[0] for row in found.values()} <= {1}, "and once"
     lost = {id: found[id] for id in flood.accepted if found[id][1:] != ("INGESTED", 1)}
-    assert not lost, "and stands on a ticket"
+    assert not lost, f"and stands on a ticket: {lost}"
 
 
 def every_verb_is_in_the_history(flood: Flood) -> None:

@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 CHUNK = 64 * 1024
 # Linux: an address that this machine does not have yet.
@@ -93,7 +94,9 @@ class Proxy:
     async def reset(self) -> int:
         flowing = len(self.flowing)
         for transport in list(self.transports):
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETTING)
+            # One whose other end has closed while nothing was told of it has no socket any more.
+            with suppress(OSError):
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESETTING)
             transport.abort()
         return flowing
 
