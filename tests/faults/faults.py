@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -62,7 +63,7 @@ def replaced(house: House, killed: dict[str, list[int]]) -> None:
         return bool(running) and not running & set(killed[name])
 
     for name in killed:
-        eventually(lambda name=name: anew(name), seconds=90)  # type: ignore[misc]
+        eventually(partial(anew, name), seconds=90)
 
 
 def restart_the_broker(house: House, flood: Flood, times: int = 1) -> None:

@@ -15,13 +15,13 @@ from typing import Any
 import psycopg
 from correspondent import Correspondent
 from e2e_support import System
-from faults_proxy import Proxy
+from faults_proxy import Proxy, always
 from sqlalchemy import make_url
 
 from all_in_one.environment import free_ports, free_range
 from all_in_one.up import PROCESSES
 from localservers.postgres import Postgres, postgres
-from localservers.processes import free_port
+from localservers.processes import dying_with_guard, free_port
 from localservers.rabbitmq import RabbitMQ, rabbitmq
 from servicekit.testing import eventually
 
@@ -63,12 +63,13 @@ class House:
             "relay": self.customers.port,
             "receiver": smtp_port,
         }.items():
-            self.lines[name] = Proxy(lambda target=target: ("127.0.0.1", target))  # type: ignore[misc]
+            self.lines[name] = Proxy(always(target))
             self.stack.callback(self.lines[name].stop)
         environment = {**os.environ, **self.settings(port, smtp_port)}
         with (self.data / "up.log").open("wb") as log:
-            command = [sys.executable, "-m", "all_in_one", "serve"]
-            # In a group of its own, so that nothing is left of it should it not end by itself.
+            # It ends also when this process is killed; and in a group of its own, so that nothing is left of it should
+            # it not end by itself.
+            command = [*dying_with_guard(signal.SIGTERM), sys.executable, "-m", "all_in_one", "serve"]
             self.supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
         self.stack.callback(self.end)
         self.system = System(self.data, eventually(self.told, seconds=300))
@@ -157,7 +158,8 @@ class House:
         told = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
         environment = dict(word.split("=", 1) for word in told if "=" in word) | {"GUICHE_WATCH_PORT": "0", **changes}
         with (self.data / "another.log").open("ab") as log:
-            process = subprocess.Popen([sys.executable, "-m", *words], env=environment, stdout=log, stderr=log)
+            command = [*dying_with_guard(signal.SIGTERM), sys.executable, "-m", *words]
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
         try:
             yield process.pid
         finally:

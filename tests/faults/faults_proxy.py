@@ -15,6 +15,10 @@ Address = tuple[str, int]
 RESETTING = struct.pack("ii", 1, 0)
 
 
+def always(port: int) -> Callable[[], Address]:
+    return lambda: ("127.0.0.1", port)
+
+
 class Proxy:
     """In a thread of its own. here: the address it listens on, with a free port; choose: where a connection leads to.
 
