@@ -99,6 +99,16 @@ def test_a_file_that_was_mended_is_read_again_and_a_right_one_is_not(put, tmp_pa
     assert asked == {("get", right): 1, ("get", mended): 2}
 
 
+def test_what_lies_beside_the_organizations_is_none_of_ours(put, tmp_path) -> None:
+    key = put(b"ours")
+    for folder in (".new", "lost+found"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "something").write_bytes(b"x")
+    store = Store(tmp_path.as_uri(), hashing=True)
+    store.inventory.ask_for_owners()
+    assert [file.key for chunk in store.inventory.ownerless() for file in chunk] == [key]
+
+
 @pytest.mark.parametrize("key", ["", "/", "../../etc/passwd", "a//b", "elsewhere"])
 def test_a_row_whose_file_is_none_is_found_and_the_others_are_looked_at(copied, key) -> None:
     house = copied("mail")

@@ -82,7 +82,7 @@ def files_have_owners(store: Store, look: Look) -> Iterator[Finding]:
         # One that is written again while this goes on is about to be somebody's.
         for file in store.ask([file.key for file in chunk if is_old(file, before)]).values():
             if is_old(file, before):
-                yield Finding(file.key, f"nobody knows this file, written at {file.written_at.astimezone(UTC):%F %T}")
+                yield Finding(file.key, f"nobody knows this file, written at {file.written_at:%F %T}")
 
 
 def is_old(file: File, before: datetime) -> bool:

@@ -8,7 +8,7 @@ import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 CACHE_KIB = 64 * 1024
 CHUNK = 500
@@ -82,4 +82,4 @@ class Inventory:
 
 def file_of(row: tuple[str, int, float, int | None]) -> File:
     key, size, written_at, changed = row
-    return File(key, size, datetime.fromtimestamp(written_at).astimezone(), None if changed is None else bool(changed))
+    return File(key, size, datetime.fromtimestamp(written_at, UTC), None if changed is None else bool(changed))

@@ -12,12 +12,14 @@ import obstore
 from obstore.store import ObjectStore, from_url
 
 from mail.checks.inventory import File, Inventory
-from mail.files import CHUNK, NEW
+from mail.files import CHUNK
 
 # As mail.domain.file_key() makes them. A store refuses some names that are none, and that would end the whole look.
 KEY = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{2}/[0-9a-f]{64}")
-# A store that is reached by network takes its time for each file, and has time for many at once.
-AT_ONCE = 16
+ORGANIZATION = re.compile(r"[0-9a-f-]{36}")
+# Files asked for at a time. A store that is reached by network takes long for each, and has time for many; a disk is
+# shared with those who work on it.
+OF_NETWORK, OF_DISK = 16, 2
 
 Found = TypeVar("Found")
 
@@ -28,13 +30,17 @@ class Store:
     def __init__(self, url: str, *, hashing: bool) -> None:
         self.store: ObjectStore = from_url(url)
         self.hashing = hashing
+        self.at_once = OF_DISK if url.startswith("file:") else OF_NETWORK
 
     @cached_property
     def inventory(self) -> Inventory:
-        """Listed once: a thousand files by one request, where asking for each would be a thousand."""
+        """Listed once: a thousand files by one request, where asking for each would be a thousand.
+
+        What lies beside the folders of organizations is none of ours: what is being written, a disk's lost+found.
+        """
         made = Inventory()
         for organization in sorted(obstore.list_with_delimiter(self.store)["common_prefixes"]):
-            if organization != NEW:
+            if ORGANIZATION.fullmatch(organization):
                 for chunk in obstore.list(self.store, organization, chunk_size=1_000):
                     made.add(File(one["path"], one["size"], one["last_modified"]) for one in chunk)
         return made
@@ -54,7 +60,7 @@ class Store:
 
     def ask(self, keys: Collection[str]) -> dict[str, File]:
         """Those that are there now."""
-        asked = at_once(self.head, keys)
+        asked = self.each(self.head, keys)
         return {key: file for key, file in asked.items() if file is not None}
 
     def head(self, key: str) -> File | None:
@@ -66,7 +72,7 @@ class Store:
 
     def read(self, files: dict[str, File]) -> dict[str, File]:
         """The same, compared with their names; without those that have vanished meanwhile."""
-        told = at_once(self.is_changed, [key for key, file in files.items() if file.changed is None])
+        told = self.each(self.is_changed, [key for key, file in files.items() if file.changed is None])
         self.inventory.remember({key: changed for key, changed in told.items() if changed is not None})
         known = {key: file.changed for key, file in files.items()} | told
         return {key: replace(files[key], changed=changed) for key, changed in known.items() if changed is not None}
@@ -81,9 +87,8 @@ class Store:
             return None
         return found.hexdigest() != key.rpartition("/")[2]
 
-
-def at_once(work: Callable[[str], Found], keys: Collection[str]) -> dict[str, Found]:
-    if not keys:
-        return {}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return dict(zip(keys, pool.map(work, keys), strict=True))
+    def each(self, work: Callable[[str], Found], keys: Collection[str]) -> dict[str, Found]:
+        if not keys:
+            return {}
+        with ThreadPoolExecutor(self.at_once) as pool:
+            return dict(zip(keys, pool.map(work, keys), strict=True))
