@@ -73,7 +73,7 @@ def test_it_stands_in_the_conversation_and_is_told_of_from_queued_to_sent(
     ticket = ticket_of(arrived(), account)
     tell(ticket.opened)
     send()
-    assert told(database) == ["QUEUED", "SENT"]
+    assert told(database) == ["SENT"]
     opening, acknowledgement = api.list(ticket).messages
     assert not opening.HasField("delivery")
     assert acknowledgement.automatic == 5

@@ -76,7 +76,9 @@ Global___MessageReceived: _TypeAlias = MessageReceived  # noqa: Y015
 
 @_typing.final
 class DeliveryChanged(_message.Message):
-    """A message on its way out has come to another state. Aggregate: the conversation."""
+    """A message on its way out has come to another state; an acknowledgement that waits for the first time is not told of.
+    Aggregate: the conversation.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

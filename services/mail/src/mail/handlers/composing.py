@@ -1,4 +1,4 @@
-"""A message as the mail that leaves: made once and kept, so that each attempt sends the same bytes."""
+"""A message as the mail that leaves. A reply is made once and kept, so that each attempt sends the same bytes."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,11 +24,16 @@ from servicekit.database import Database
 def composed(
     database: Database, files: Files, delivery: Row[Any], message: Message, organization_id: UUID
 ) -> tuple[bytes, str]:
-    """The mail and the key of its file. No transaction waits for the store."""
+    """The mail and the key of its file; of an acknowledgement none, since keeping it costs more than making it anew.
+
+    No transaction waits for the store.
+    """
     if delivery.file_key:
         return b"".join(files.chunks(delivery.file_key)), delivery.file_key
     with database.transaction() as connection:
         mail = mail_of(connection, message, organization_id)
+        if delivery.kind == "ACKNOWLEDGEMENT":
+            return compose(mail), ""
         attachments = stored.attachments_of(connection, [message.id])[message.id]
     content = compose(replace(mail, files=[file_of(files, one) for one in attachments]))
     key = file_key(organization_id, sha256(content).hexdigest())

@@ -62,7 +62,7 @@ def release_reply(connection: Connection, organization_id: UUID, ticket_id: UUID
 def queue(
     connection: Connection, organization_id: UUID, account: Account, message: Message, kind: DeliveryKind
 ) -> None:
-    """A message that stands as QUEUED: to be sent, to be found by its answers, and told of."""
+    """A message that stands as QUEUED: to be sent, and to be found by its answers."""
     envelope_from = reply_address(account, message) if kind == "REPLY" else ""
     row = Delivery(
         id=message.id,
@@ -84,7 +84,9 @@ def queue(
         [],
         people,
     )
-    tell(connection, message, organization_id, "QUEUED", message.delivery_version)
+    # An acknowledgement is told of when it has left or failed: nobody waits for it, and there are many.
+    if kind == "REPLY":
+        tell(connection, message, organization_id, "QUEUED", message.delivery_version)
     poke(connection, CHANNEL)
 
 

@@ -145,6 +145,9 @@ def begin(sender: Sender) -> Begun | None:
         message, organization_id = found
         ticket = directory.ticket(connection, message.ticket_id) if message.ticket_id else None
         attempt = deliveries.begin(connection, row.id, LEASE)
+        if row.kind == "ACKNOWLEDGEMENT":
+            # It may be sent twice, so it needs no commit of its own right before it is offered.
+            deliveries.set_state(connection, row.id, "SENDING", message.delivery_detail, [])
     return Begun(row, attempt, message, organization_id, ticket.protocol if ticket else "")
 
 
@@ -157,6 +160,8 @@ def made_ready(sender: Sender, begun: Begun) -> bytes | None:
     except Exception as error:
         not_composed(sender, begun, error)
         return None
+    if begun.delivery.kind == "ACKNOWLEDGEMENT":
+        return content
     with sender.database.transaction() as connection:
         row = deliveries.lock_mine(connection, begun.delivery.id, begun.attempt)
         if row is None or not row.sending:
@@ -178,6 +183,8 @@ def not_composed(sender: Sender, begun: Begun, error: Exception) -> None:
             return
         if away:
             deliveries.put_back(connection, held.id, UNTRIED_SECONDS, describe(error), held.refused_since)
+            if found[0].delivery_state == "SENDING":
+                queued_again(connection, *found, found[0].delivery_detail)
             return
         deliveries.end(connection, held.id, done=False, detail=describe(error))
         change(connection, *found, "FAILED", f"not composed: {type(error).__name__}")
