@@ -4,12 +4,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from google.protobuf.message import Message
 from guiche.publisher.v1.publisher_events_pb2 import PublisherChanged
 from sample import keep
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from servicekit.database import Database
 from servicekit.events.direct import DirectDelivery
@@ -18,6 +19,8 @@ from servicekit.events.outbox import publish
 from servicekit.events.rabbitmq import RabbitDelivery, consumer
 from servicekit.events.relay import Delivery, relay
 from servicekit.process import EventHandler, Loop
+
+T = TypeVar("T")
 
 CHANGED = "guiche.publisher.v1.PublisherChanged"
 TOPOLOGY = {"sample": (CHANGED,)}
@@ -70,8 +73,11 @@ class Scene:
         return [self.relay(), *self.receiving()]
 
     def publish(self, aggregate: str, versions: Sequence[int], name: str = "") -> None:
-        with self.owner.transaction() as connection:
-            publish(connection, [(aggregate, changed(aggregate, version, name)) for version in versions])
+        def tell() -> None:
+            with self.owner.transaction() as connection:
+                publish(connection, [(aggregate, changed(aggregate, version, name)) for version in versions])
+
+        once_more(tell)
 
     def handled(self) -> list[tuple[str, int]]:
         return [(row[0], row[1]) for row in query(self.target, "SELECT aggregate, version FROM handled ORDER BY n")]
@@ -82,8 +88,8 @@ class Scene:
     def outbox_empty(self) -> bool:
         return bool(query(self.owner, "SELECT count(*) FROM outbox")[0][0] == 0)
 
-    def hurry(self) -> None:
-        hurry(self.target)
+    def hurry(self, error: str = "") -> None:
+        hurry(self.target, error)
 
 
 def changed(aggregate: str, version: int, name: str = "") -> PublisherChanged:
@@ -91,14 +97,29 @@ def changed(aggregate: str, version: int, name: str = "") -> PublisherChanged:
 
 
 def query(database: Database, statement: str, **values: Any) -> list[Any]:
-    with database.transaction() as connection:
-        return list(connection.execute(text(statement), values))
+    def ask() -> list[Any]:
+        with database.transaction() as connection:
+            return list(connection.execute(text(statement), values))
+
+    return once_more(ask)
 
 
-def hurry(database: Database) -> None:
-    """Makes everything that waits for its next attempt due, since nobody wants to see back-off pass."""
+def once_more(act: Callable[[], T]) -> T:
+    """A test that cuts connections may get one of those it has cut; the pool is made anew by that."""
+    try:
+        return act()
+    except OperationalError:
+        return act()
+
+
+def hurry(database: Database, error: str = "") -> None:
+    """Makes everything that waits for its next attempt due, since nobody wants to see back-off pass.
+
+    error: part of what ended the last attempt, where one that is under way must not be begun once more.
+    """
+    due = "UPDATE inbox SET next_at = now() WHERE done_at IS NULL AND next_at > now() AND position(:error in last_error) > 0"
     with database.transaction() as connection:
-        connection.execute(text("UPDATE inbox SET next_at = now() WHERE done_at IS NULL AND next_at > now()"))
+        connection.execute(text(due), {"error": error})
 
 
 @contextmanager

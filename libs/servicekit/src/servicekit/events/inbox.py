@@ -3,7 +3,7 @@
 Retry, back-off and giving up are columns of the row, the same however the event arrived.
 
 What ends a handler decides who pays for it:
-- it raised: its savepoint is rolled back, its row waits and tries again, the others of the batch are not disturbed;
+- it raised: its row waits and tries again, the others of the batch are handled as if it had not been among them;
 - a neighbour is away (Failure with a code of AWAY): nobody's fault, so no attempt is counted; events of that type rest
   for a moment, in this worker only;
 - the transaction broke (connection lost, commit refused): the whole batch is rolled back, nothing is counted, since it
@@ -17,6 +17,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import Context
 from datetime import timedelta
 
@@ -56,6 +57,10 @@ LONGEST_REST_SECONDS = 30.0
 
 Handler = Callable[[Connection, Message], None]
 Consumes = Mapping[type[Message], Handler]
+
+
+class Spoiled(Exception):
+    """A handler failed within the transaction of others."""
 
 
 class Unreadable(Exception):
@@ -130,7 +135,13 @@ class Worker:
         return self.handle_batch() or retried
 
     def handle_batch(self) -> bool:
-        """Rows never tried before, in one commit."""
+        """Rows never tried before, in one commit. Where one fails, all again, each in a savepoint, which costs more."""
+        with suppress(Spoiled):
+            return self.handle_together(alone=nullcontext)
+        return self.handle_together(alone=Connection.begin_nested)
+
+    def handle_together(self, alone: Callable[[Connection], AbstractContextManager[object]]) -> bool:
+        """alone: what each row is handled within. Raises Spoiled where one failed that stood in nothing of its own."""
         with self.database.transaction() as connection:
             rows = inbox_rows.claim(connection, self.batch, self.resting.types())
             done = []
@@ -140,11 +151,13 @@ class Worker:
                 if row.type in self.resting.types():
                     continue
                 try:
-                    with connection.begin_nested():
+                    with alone(connection):
                         self.handle(connection, row)
                 except Exception as error:
                     if connection.closed or connection.invalidated:
                         raise
+                    if alone is nullcontext:
+                        raise Spoiled from error
                     self.settle(connection, row, row.attempts + 1, error)
                 else:
                     done.append(row.position)

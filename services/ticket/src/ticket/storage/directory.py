@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, MetaData, Table, Text, select
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, MetaData, Table, Text, select, true
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
@@ -91,7 +91,11 @@ def viewer(connection: Connection, organization_id: UUID, attendant_id: UUID) ->
     attendant = connection.execute(query).first()
     if attendant is None or not attendant.active:
         return None
-    levels = select(LEVELS.c.id, LEVELS.c.department_id).where(LEVELS.c.organization_id == organization_id)
+    departments = {held["department_id"] for held in attendant.roles}
+    linked = LEVELS.c.id.in_(attendant.level_ids) | LEVELS.c.department_id.in_(departments - {""})
+    levels = select(LEVELS.c.id, LEVELS.c.department_id).where(
+        LEVELS.c.organization_id == organization_id, true() if "" in departments else linked
+    )
     department_of = {row.id: row.department_id for row in connection.execute(levels)}
 
     def within(*roles: str) -> frozenset[UUID]:
