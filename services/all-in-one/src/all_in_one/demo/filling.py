@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -70,8 +71,18 @@ def found_company(routing: Database, mail: Database) -> company.Company | None:
 
 
 def sign_in(base: str, username: str) -> str:
+    """Asks again while the service that knows people is still starting."""
     said = {"username": username, "password": company.PASSWORD}
-    return str(call(base, "/auth:login", "", said)["accessToken"])
+
+    def token() -> str:
+        try:
+            return str(call(base, "/auth:login", "", said)["accessToken"])
+        except HTTPError as error:
+            if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+                return ""
+            raise
+
+    return eventually(token)
 
 
 def ticket_about(base: str, token: str, subject: str) -> str:
