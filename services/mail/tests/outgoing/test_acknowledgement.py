@@ -67,7 +67,7 @@ def test_a_ticket_told_anew_is_known_with_its_message_and_not_acknowledged(
     assert (queued(), told(database)) == (0, [])
 
 
-def test_it_stands_in_the_conversation_and_is_told_of_from_queued_to_sent(
+def test_it_stands_in_the_conversation_and_is_told_of_once_it_is_sent(
     arrived, account, tell, send, rows, database, api
 ):
     ticket = ticket_of(arrived(), account)

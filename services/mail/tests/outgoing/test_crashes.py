@@ -157,8 +157,7 @@ def test_an_acknowledgement_that_was_refused_for_now_many_times_survives_a_crash
         due_now()
         assert send() == 1
     due_now()
-    begun = sending.begin(sender)
-    assert begun is not None
+    [begun] = sending.begin(sender)
     # As far as a process comes that dies then.
     assert sending.made_ready(sender, begun)
     assert lease_over() == 1
@@ -171,8 +170,7 @@ def test_a_mail_that_ends_its_process_while_it_is_composed_is_given_up_and_holds
     deadly = replied(ticket)
     for _ in range(4):
         # As far as a process comes that dies then.
-        begun = sending.begin(sender)
-        assert begun is not None
+        [begun] = sending.begin(sender)
         assert begun.delivery.id == deadly
         assert (lease_over(), state_of(deadly)) == (1, "QUEUED")
         due_in = delivery_of(deadly).next_at
@@ -181,7 +179,7 @@ def test_a_mail_that_ends_its_process_while_it_is_composed_is_given_up_and_holds
             assert (send(), state_of(other)) == (1, "SENT")
         with database.transaction() as connection:
             connection.execute(text("UPDATE deliveries SET next_at = now() - interval '1 s' WHERE NOT sending"))
-    assert sending.begin(sender) is not None
+    assert sending.begin(sender)
     assert (lease_over(), state_of(deadly)) == (1, "FAILED")
     assert delivery_of(deadly).last_error == "not composed: the process ended meanwhile"
     assert len(customer.got) == 3

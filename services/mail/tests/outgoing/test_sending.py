@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from mail.handlers import sending
 from mail.handlers.deliveries import recover
-from mail.handlers.sending import Sender, rest_seconds, send_due
+from mail.handlers.sending import Sender, send_due
+from mail.handlers.settling import rest_seconds
 from mail.metrics import RELAY_AWAY
 from mail.outgoing.relay import connect
 from mail.storage.tables import MESSAGES

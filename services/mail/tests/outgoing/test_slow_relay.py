@@ -133,7 +133,7 @@ def test_a_mail_stays_its_senders_until_what_became_of_it_is_committed(
     ticket, replied, sender, customer, state_of, delivery_of, database, unsettled, monkeypatch
 ):
     monkeypatch.setattr(sending, "LEASE", timedelta(seconds=1))
-    back, tries = unsettled("settle")
+    back, tries = unsettled("settle_all")
     message_id = replied(ticket)
     thread = threading.Thread(target=send_due, args=(sender,))
     thread.start()

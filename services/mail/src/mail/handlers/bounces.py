@@ -46,7 +46,7 @@ def detail_of(report: Placed) -> str:
 
 def fail(connection: Connection, message_id: UUID, report: Placed) -> None:
     """The first report says why; each one of another recipient says who else does not have it."""
-    deliveries.lock(connection, message_id)
+    deliveries.lock(connection, [message_id])
     found = deliveries.lock_message(connection, message_id)
     if found is None:
         return

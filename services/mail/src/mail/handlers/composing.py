@@ -1,5 +1,6 @@
 """A message as the mail that leaves. A reply is made once and kept, so that each attempt sends the same bytes."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import Connection, Row
 
-from mail.domain import ACKNOWLEDGEMENT, Attachment, Message, file_key
+from mail.domain import Account, Attachment, Message, file_key
 from mail.files import Files
 from mail.handlers.deliveries import account_of, reply_address
 from mail.outgoing.acknowledgement import FIELDS
@@ -24,18 +25,13 @@ from servicekit.database import Database
 def composed(
     database: Database, files: Files, delivery: Row[Any], message: Message, organization_id: UUID
 ) -> tuple[bytes, str]:
-    """The mail and the key of its file; of an acknowledgement none, since keeping it costs more than making it anew.
-
-    No transaction waits for the store.
-    """
+    """The mail and the key of its file. No transaction waits for the store."""
     if delivery.file_key:
         return b"".join(files.chunks(delivery.file_key)), delivery.file_key
     with database.transaction() as connection:
-        mail = mail_of(connection, message, organization_id)
-        if delivery.kind == "ACKNOWLEDGEMENT":
-            return compose(mail), ""
+        made = mail_of(connection, message, organization_id)
         attachments = stored.attachments_of(connection, [message.id])[message.id]
-    content = compose(replace(mail, files=[file_of(files, one) for one in attachments]))
+    content = compose(replace(made, files=[file_of(files, one) for one in attachments]))
     key = file_key(organization_id, sha256(content).hexdigest())
     files.put(key, content)
     return content, key
@@ -45,15 +41,44 @@ def file_of(files: Files, attachment: Attachment) -> File:
     return File(attachment.file_name, attachment.content_type, b"".join(files.chunks(attachment.file_key)))
 
 
+def acknowledgements(connection: Connection, messages: Sequence[tuple[Message, UUID]]) -> dict[UUID, Mail]:
+    """Of messages with their organizations, by id. They are not kept: that would cost more than to make them anew."""
+    senders = accounts.by_ids(connection, {account_of(message) for message, _ in messages})
+    answered = stored.answered_ids(connection, [message.id for message, _ in messages])
+    return {
+        message.id: mail(
+            message,
+            senders[account_of(message)],
+            *answered.get(message.id, ("", [])),
+            text=message.text,
+            html=message.html,
+            fields=FIELDS,
+        )
+        for message, _ in messages
+    }
+
+
 def mail_of(connection: Connection, message: Message, organization_id: UUID) -> Mail:
-    """Without its files."""
+    """A reply without its files."""
     [account] = accounts.of_organization(connection, organization_id, [account_of(message)])
     answered = stored.get(connection, message.answers_id) if message.answers_id else None
     in_reply_to, references = stored.header_ids(connection, answered) if answered else ("", [])
     text, html = message.text, message.html
-    automatic = message.automatic == ACKNOWLEDGEMENT
-    if answered and not automatic:
+    if answered:
         text, html = with_history(connection, organization_id, message, answered)
+    return mail(message, account, in_reply_to, references, text=text, html=html, fields={})
+
+
+def mail(
+    message: Message,
+    account: Account,
+    in_reply_to: str,
+    references: Sequence[str],
+    *,
+    text: str,
+    html: str,
+    fields: dict[str, str],
+) -> Mail:
     return Mail(
         sender=Mailbox(message.sender_name, sendable(message.sender_email)),
         reply_to=reply_address(account, message),
@@ -66,7 +91,7 @@ def mail_of(connection: Connection, message: Message, organization_id: UUID) -> 
         at=datetime.now(UTC),
         text=text,
         html=html,
-        fields=FIELDS if automatic else {},
+        fields=fields,
     )
 
 

@@ -115,6 +115,24 @@ def change(
         tell(connection, message, organization_id, state, version)
 
 
+def changed_to_sent(connection: Connection, sent: Sequence[tuple[Message, UUID]], traceparents: Sequence[str]) -> None:
+    """Many at once, none of them SENT before, each with its organization and trace."""
+    versions = deliveries.mark_sent(connection, [message.id for message, _ in sent])
+    events = [
+        delivery_changed(
+            message.id,
+            organization_id,
+            message.conversation_id,
+            message.ticket_id,
+            "SENT",
+            message.automatic,
+            versions[message.id],
+        )
+        for message, organization_id in sent
+    ]
+    publish(connection, events, traceparents)
+
+
 def tell(connection: Connection, message: Message, organization_id: UUID, state: DeliveryState, version: int) -> None:
     of = (message.conversation_id, message.ticket_id)
     publish(connection, [delivery_changed(message.id, organization_id, *of, state, message.automatic, version)])
@@ -122,7 +140,7 @@ def tell(connection: Connection, message: Message, organization_id: UUID, state:
 
 def resend(connection: Connection, message_id: UUID) -> None:
     """Somebody wants a message to be sent again whose delivery has failed, or may have; who has it gets it once."""
-    deliveries.lock(connection, message_id)
+    deliveries.lock(connection, [message_id])
     found = deliveries.lock_message(connection, message_id)
     if found is None or found[0].delivery_state not in ("FAILED", "UNKNOWN"):
         raise DeliveryNotEnded("Only a message that failed, or whose delivery is unknown, can be sent again.")

@@ -2,29 +2,30 @@
 
 Each mail is four steps: an attempt is committed, the mail is composed and stands as SENDING, the relay is spoken to,
 the outcome is committed. Whoever dies between the last two commits leaves a mail of which nobody knows whether it went
-out.
+out. A reply takes these steps alone. Acknowledgements, of which there is one for each new ticket and which may go out
+twice, share the commits of a few.
 """
 
-import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
-from uuid import UUID
+from typing import TypeVar
 
 from obstore.exceptions import BaseError as ObjectStoreError
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
-from mail.domain import Message
 from mail.files import Files
-from mail.handlers.composing import composed
+from mail.handlers.composing import acknowledgements, composed
 from mail.handlers.deliveries import LEASE, change
-from mail.metrics import DELIVERIES, RELAY_AWAY, SEND_SECONDS, SENT_AFTER
-from mail.outgoing.relay import Failed, Later, Link, Outcome, Refused, RelayAway, Sent, Unknown
+from mail.handlers.settling import UNTRIED_SECONDS, Begun, Offered, is_last, note, queued_again, settle_all, untried
+from mail.metrics import DELIVERIES, RELAY_AWAY
+from mail.outgoing.compose import compose
+from mail.outgoing.relay import Link, RelayAway
 from mail.storage import deliveries, directory
 from mail.storage.tables import DELIVERIES as TABLE
 from servicekit import crash
@@ -32,21 +33,18 @@ from servicekit.database import Database
 from servicekit.events import claims
 from servicekit.events.inbox import describe
 from servicekit.events.trouble import Trouble
-from servicekit.telemetry import log, span
+from servicekit.telemetry import current_traceparent, log, span
 
-# A mail that is refused for now rests as long as it has been refused already: seconds at first, hours in the end.
-FIRST_REST = timedelta(seconds=15)
-LONGEST_REST = timedelta(hours=4)
-GIVEN_UP_AFTER = timedelta(days=2)
 # So long is it tried to commit what became of a mail.
 SETTLING_SECONDS = 120.0
-# After the relay broke off, or the store of files did: no fault of the mail.
-UNTRIED_SECONDS = 5.0
+# Acknowledgements that are begun together: enough to share the commits, and few, so that other threads find some too.
+TOGETHER = 10
+# What was offered is settled after so long at the latest; a crash sends so many acknowledgements twice.
+SETTLE_SECONDS = 1.0
 
 T = TypeVar("T")
 
 LOG = log("mail")
-OUTCOMES: dict[type[Any], str] = {Sent: "sent", Later: "later", Failed: "failed", Unknown: "unknown"}
 
 
 class Sender:
@@ -71,36 +69,47 @@ class Sender:
             self.trouble.over()
 
 
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A mail that nobody else sends now. message: as it stood before."""
+class Line:
+    """A connection to the relay, and the next one where it allows no further mail."""
 
-    delivery: Row[Any]
-    attempt: int
-    message: Message
-    organization_id: UUID
-    protocol: str
+    def __init__(self, sender: Sender) -> None:
+        self.sender = sender
+        self.link: Link | None = None
+
+    def usable(self) -> bool:
+        return self.link is not None and self.link.usable()
+
+    def ready(self) -> Link:
+        """Raises RelayAway."""
+        if self.link is None or not self.link.usable():
+            self.close()
+            self.link = self.sender.connect()
+        return self.link
+
+    def close(self) -> None:
+        if self.link is not None:
+            self.link.close()
+            self.link = None
 
 
 def send_due(sender: Sender, stopping: Callable[[], bool] = lambda: False) -> int:
-    """Until nothing is due or the relay is away; how many mails were offered to it."""
-    link: Link | None = None
-    count = 0
+    """Until nothing is due or the relay is away; how many mails were begun."""
+    line, count = Line(sender), 0
     try:
         while not stopping() and not sender.resting():
-            # First the connection, so that nothing is SENDING while there is none; and none for nothing.
-            if link is None or not link.usable():
-                if not anything_due(sender):
-                    break
-                link = connected(sender, link)
-            if not send_one(sender, link):
+            # First the connection, so that nothing is begun while there is none; and none for nothing.
+            if not line.usable() and not anything_due(sender):
                 break
-            count += 1
+            line.ready()
+            begun = begin(sender)
+            if not begun:
+                break
+            count += len(begun)
+            send_all(sender, line, begun, stopping)
     except RelayAway as error:
         sender.away(error)
     finally:
-        if link is not None:
-            link.close()
+        line.close()
     return count
 
 
@@ -109,66 +118,85 @@ def anything_due(sender: Sender) -> bool:
         return deliveries.anything_due(connection)
 
 
-def connected(sender: Sender, before: Link | None) -> Link:
-    if before is not None:
-        before.close()
-    return sender.connect()
-
-
-def send_one(sender: Sender, link: Link) -> bool:
-    """False where nothing was left to be sent. Raises RelayAway."""
-    begun = begin(sender)
-    if begun is None:
-        return False
-    row = begun.delivery
-    longest = claims.LONGEST_WORK + link.longest(len(row.recipients)) + timedelta(seconds=SETTLING_SECONDS)
-    mine = [TABLE.c.attempts == begun.attempt, TABLE.c.sending]
-    with (
-        claims.renewing(sender.database, TABLE, [row.id], LEASE, longest, mine),
-        span("mail send", row.traceparent) as current,
-    ):
-        content = made_ready(sender, begun)
-        if content is not None:
-            current.set_attribute("size", len(content))
-            offer(sender, link, begun, content)
-    return True
-
-
-def begin(sender: Sender) -> Begun | None:
-    """The next mail. Committed before anything is done for it: what ends its process each time is given up at last."""
+def begin(sender: Sender) -> list[Begun]:
+    """The next reply, or the next few acknowledgements. Committed before anything is done for them: what ends its
+    process each time is given up at last."""
     with sender.database.transaction() as connection:
-        row = deliveries.lock_next(connection)
-        if row is None:
+        rows = deliveries.lock_next(connection, TOGETHER)
+        ids = [row.id for row in rows]
+        found = deliveries.lock_messages(connection, ids)
+        attempts = deliveries.begin(connection, ids, LEASE)
+        protocols = directory.protocols(connection, [message.ticket_id for message, _ in found.values()])
+        mails = {}
+        if rows and rows[0].kind == "ACKNOWLEDGEMENT":
+            # They may be sent twice, so they need no commit of their own right before they are offered.
+            deliveries.mark_sending(connection, ids)
+            mails = acknowledgements(connection, list(found.values()))
+    return [
+        Begun(row, attempts[row.id], message, organization_id, protocols.get(message.ticket_id, ""), mails.get(row.id))
+        for row, (message, organization_id) in ((row, found[row.id]) for row in rows)
+    ]
+
+
+def send_all(sender: Sender, line: Line, batch: Sequence[Begun], stopping: Callable[[], bool]) -> None:
+    """Those that were offered are settled together, every second; the rest is put back where the relay goes away."""
+    waiting, offered, settled = deque(batch), list[Offered](), time.monotonic()
+    reason = ""
+    with renewing(sender, line.ready(), batch):
+        try:
+            while waiting and not (offered and stopping()):
+                one = send_one(sender, line.ready(), waiting[0])
+                waiting.popleft()
+                offered += [one] if one else []
+                if time.monotonic() - settled > SETTLE_SECONDS:
+                    settle_offered(sender, offered)
+                    settled = time.monotonic()
+        except RelayAway as error:
+            reason = str(error)
+            raise
+        finally:
+            settle_offered(sender, offered)
+            if waiting:
+                patiently(sender, partial(untried, left=list(waiting), detail=reason))
+
+
+def renewing(sender: Sender, link: Link, batch: Sequence[Begun]) -> AbstractContextManager[None]:
+    """Keeps the lease of those that are still being sent."""
+    each = sum((link.longest(len(one.delivery.recipients)) for one in batch), timedelta())
+    longest = claims.LONGEST_WORK + each + timedelta(seconds=SETTLING_SECONDS)
+    attempts = tuple_(TABLE.c.id, TABLE.c.attempts).in_([(one.delivery.id, one.attempt) for one in batch])
+    ids = [one.delivery.id for one in batch]
+    return claims.renewing(sender.database, TABLE, ids, LEASE, longest, [attempts, TABLE.c.sending])
+
+
+def send_one(sender: Sender, link: Link, begun: Begun) -> Offered | None:
+    """None where it came to nothing. Raises RelayAway."""
+    with span("mail send", begun.delivery.traceparent) as current:
+        content = made_ready(sender, begun)
+        if content is None:
             return None
-        found = deliveries.lock_message(connection, row.id)
-        assert found is not None, "a delivery is of a message"
-        message, organization_id = found
-        ticket = directory.ticket(connection, message.ticket_id) if message.ticket_id else None
-        attempt = deliveries.begin(connection, row.id, LEASE)
-        if row.kind == "ACKNOWLEDGEMENT":
-            # It may be sent twice, so it needs no commit of its own right before it is offered.
-            deliveries.set_state(connection, row.id, "SENDING", message.delivery_detail, [])
-    return Begun(row, attempt, message, organization_id, ticket.protocol if ticket else "")
+        current.set_attribute("size", len(content))
+        return offer(sender, link, begun, content)
 
 
 def made_ready(sender: Sender, begun: Begun) -> bytes | None:
     """The mail, which stands as SENDING from now on; None where it came to nothing."""
     try:
+        if begun.mail is not None:
+            return compose(begun.mail)
         content, key = composed(sender.database, sender.files, begun.delivery, begun.message, begun.organization_id)
     except SQLAlchemyError:
         raise
     except Exception as error:
         not_composed(sender, begun, error)
         return None
-    if begun.delivery.kind == "ACKNOWLEDGEMENT":
-        return content
     with sender.database.transaction() as connection:
         row = deliveries.lock_mine(connection, begun.delivery.id, begun.attempt)
         if row is None or not row.sending:
             # It took so long that it was taken for dead.
             return None
         deliveries.keep_file(connection, row.id, key)
-        deliveries.set_state(connection, row.id, "SENDING", begun.message.delivery_detail, [])
+        deliveries.mark_sending(connection, [row.id])
     return content
 
 
@@ -191,24 +219,24 @@ def not_composed(sender: Sender, begun: Begun, error: Exception) -> None:
         DELIVERIES.labels(held.kind.lower(), "failed").inc()
 
 
-def offer(sender: Sender, link: Link, begun: Begun, content: bytes) -> None:
-    """To the relay; what becomes of it is committed. Raises RelayAway."""
+def offer(sender: Sender, link: Link, begun: Begun, content: bytes) -> Offered:
+    """To the relay. Raises RelayAway, where nothing was said of the mail."""
     row, began = begun.delivery, time.monotonic()
     crash.point("send.before")
-    try:
-        outcome = link.send(row.id, row.envelope_from, row.recipients, content, last=is_last(row))
-    except RelayAway as error:
-        patiently(sender, partial(untried, begun=begun, detail=str(error)))
-        raise
+    outcome = link.send(row.id, row.envelope_from, row.recipients, content, last=is_last(row))
     sender.there()
     crash.point("send.after")
-    outcome = patiently(sender, partial(settle, begun=begun, outcome=outcome))
-    note(begun, outcome, time.monotonic() - began)
+    return Offered(begun, outcome, time.monotonic() - began, current_traceparent())
 
 
-def is_last(row: Row[Any]) -> bool:
-    """Whether a further refusal for now is the end of it."""
-    return row.refused_since is not None and datetime.now(UTC) - row.refused_since >= GIVEN_UP_AFTER
+def settle_offered(sender: Sender, offered: list[Offered]) -> None:
+    """Commits what became of them, and forgets them."""
+    if not offered:
+        return
+    outcomes = patiently(sender, partial(settle_all, offered=offered))
+    for one, outcome in zip(offered, outcomes, strict=True):
+        note(one.begun, outcome, one.seconds)
+    offered.clear()
 
 
 def patiently(sender: Sender, act: Callable[[Connection], T]) -> T:
@@ -225,88 +253,3 @@ def patiently(sender: Sender, act: Callable[[Connection], T]) -> T:
         else:
             away.over()
             return done
-
-
-def settle(connection: Connection, begun: Begun, outcome: Outcome) -> Outcome:
-    """Commits what became of the mail; the outcome that stands."""
-    if isinstance(outcome, Later) and is_last(begun.delivery):
-        outcome = Failed(outcome.detail)
-    row = deliveries.lock_mine(connection, begun.delivery.id, begun.attempt)
-    found = deliveries.lock_message(connection, begun.delivery.id)
-    if row is None or found is None:
-        # Somebody has asked for another attempt meanwhile, and that one will say.
-        return outcome
-    message, organization_id = found
-    if isinstance(outcome, Sent) and (detail := missed(message, row.recipients, outcome.refused)):
-        outcome = Failed(detail, outcome.refused)
-    if message.delivery_state not in ("SENDING", "UNKNOWN"):
-        # A report that it could not be delivered was faster than the relay's word.
-        deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
-    elif isinstance(outcome, Later):
-        put_back(connection, row, message, organization_id, outcome.detail)
-    elif isinstance(outcome, Sent):
-        deliveries.end(connection, row.id, done=True, detail="")
-        change(connection, message, organization_id, "SENT", "", outcome.refused)
-    elif isinstance(outcome, Failed):
-        deliveries.end(connection, row.id, done=False, detail=outcome.detail)
-        change(connection, message, organization_id, "FAILED", outcome.detail, outcome.refused)
-    else:
-        deliveries.end(connection, row.id, done=False, detail=outcome.detail)
-        change(connection, message, organization_id, "UNKNOWN", outcome.detail)
-    return outcome
-
-
-def missed(message: Message, recipients: Sequence[str], refused: Sequence[Refused]) -> str:
-    """Why it reached none of those it is for, only others who were to have a copy; '' where it did."""
-    addressed = {one["email"] for one in message.to_addresses} & set(recipients)
-    details = {one.email: one.detail for one in refused if one.email in addressed}
-    return next(iter(details.values())) if details and details.keys() == addressed else ""
-
-
-def put_back(connection: Connection, row: Row[Any], message: Message, organization_id: UUID, detail: str) -> None:
-    """The mail was refused for now."""
-    since = row.refused_since or datetime.now(UTC)
-    deliveries.put_back(connection, row.id, rest_seconds(datetime.now(UTC) - since), detail, since)
-    queued_again(connection, message, organization_id, detail)
-
-
-def untried(connection: Connection, begun: Begun, detail: str) -> None:
-    """Nothing was said of the mail, so nothing is held against it."""
-    row = deliveries.lock_mine(connection, begun.delivery.id, begun.attempt)
-    found = deliveries.lock_message(connection, begun.delivery.id)
-    if row is not None and found is not None:
-        deliveries.put_back(connection, row.id, UNTRIED_SECONDS, detail, row.refused_since)
-        queued_again(connection, *found, found[0].delivery_detail)
-
-
-def queued_again(connection: Connection, message: Message, organization_id: UUID, detail: str) -> None:
-    """Nobody is told of what goes back and forth between QUEUED and SENDING."""
-    if message.delivery_state == "SENDING":
-        deliveries.set_state(connection, message.id, "QUEUED", detail, [])
-    else:
-        change(connection, message, organization_id, "QUEUED", detail)
-
-
-def rest_seconds(refused_for: timedelta) -> float:
-    rest = min(max(refused_for, FIRST_REST), LONGEST_REST)
-    return rest.total_seconds() * random.uniform(0.75, 1.25)  # noqa: S311  # spread, no secret
-
-
-def note(begun: Begun, outcome: Outcome, seconds: float) -> None:
-    row, name = begun.delivery, OUTCOMES[type(outcome)]
-    DELIVERIES.labels(row.kind.lower(), name).inc()
-    SEND_SECONDS.labels(name).observe(seconds)
-    if isinstance(outcome, Sent):
-        SENT_AFTER.observe(max(0.0, (datetime.now(UTC) - row.created_at).total_seconds()))
-    level = LOG.info if isinstance(outcome, Sent) else LOG.warning
-    level(
-        f"mail_{name}",
-        messageId=str(row.id),
-        protocol=begun.protocol,
-        kind=row.kind,
-        attempt=begun.attempt,
-        detail="" if isinstance(outcome, Sent) else outcome.detail,
-        refused=len(outcome.refused) if isinstance(outcome, Sent | Failed) else 0,
-        seconds=round(seconds, 3),
-        traceId=row.traceparent[3:35],
-    )

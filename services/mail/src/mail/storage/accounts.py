@@ -1,6 +1,6 @@
 """Mailboxes and pages the company receives on."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, select
@@ -20,6 +20,11 @@ def of_organization(connection: Connection, organization_id: UUID, ids: Sequence
     mine = (ACCOUNTS.c.organization_id == organization_id) & ACCOUNTS.c.id.in_(ids)
     found = connection.execute(select(ACCOUNTS).where(mine).order_by(ACCOUNTS.c.address))
     return [account_of(row) for row in found]
+
+
+def by_ids(connection: Connection, ids: Collection[UUID]) -> dict[UUID, Account]:
+    found = connection.execute(select(ACCOUNTS).where(ACCOUNTS.c.id.in_(ids)))
+    return {row.id: account_of(row) for row in found}
 
 
 def listed(connection: Connection) -> list[Account]:

@@ -39,18 +39,25 @@ def release(connection: Connection, message_id: UUID, ticket_id: UUID) -> Messag
 
 def lock_message(connection: Connection, message_id: UUID) -> tuple[Message, UUID] | None:
     """A message that leaves, with its organization; nobody else changes it until the commit."""
+    return lock_messages(connection, [message_id]).get(message_id)
+
+
+def lock_messages(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[Message, UUID]]:
+    if not ids:
+        return {}
     query = (
         select(MESSAGES, CONVERSATIONS.c.organization_id)
         .join(CONVERSATIONS, CONVERSATIONS.c.id == MESSAGES.c.conversation_id)
-        .where(MESSAGES.c.id == message_id, MESSAGES.c.direction == "OUT")
+        .where(MESSAGES.c.id.in_(ids), MESSAGES.c.direction == "OUT")
+        .order_by(MESSAGES.c.id)
         .with_for_update(of=MESSAGES)
     )
-    row = connection.execute(query).one_or_none()
-    if row is None:
-        return None
-    values = dict(row._mapping)
-    organization_id = values.pop("organization_id")
-    return Message(**values), organization_id
+    found = {}
+    for row in connection.execute(query):
+        values = dict(row._mapping)
+        organization_id = values.pop("organization_id")
+        found[row.id] = Message(**values), organization_id
+    return found
 
 
 def set_state(connection: Connection, message_id: UUID, state: str, detail: str, refused: Sequence[Any]) -> int:
@@ -61,34 +68,56 @@ def set_state(connection: Connection, message_id: UUID, state: str, detail: str,
     return int(connection.execute(statement.returning(MESSAGES.c.delivery_version)).scalar_one())
 
 
-def lock_next(connection: Connection) -> Row[Any] | None:
-    """The one that has been due for longest and that nobody else is about to send."""
-    query = select(DELIVERIES).where(DUE, ~DELIVERIES.c.sending).order_by(DELIVERIES.c.next_at).limit(1)
-    return connection.execute(query.with_for_update(skip_locked=True)).one_or_none()
+def lock_next(connection: Connection, together: int) -> Sequence[Row[Any]]:
+    """The one that has been due for longest and that nobody else is about to send; of acknowledgements that never were
+    interrupted up to so many."""
+    waiting = select(DELIVERIES).where(DUE, ~DELIVERIES.c.sending).order_by(DELIVERIES.c.next_at)
+    first = connection.execute(waiting.limit(1).with_for_update(skip_locked=True)).all()
+    if not first or first[0].kind != "ACKNOWLEDGEMENT" or first[0].interruptions:
+        return first
+    alike = (DELIVERIES.c.kind == "ACKNOWLEDGEMENT") & (DELIVERIES.c.interruptions == 0)
+    return connection.execute(waiting.where(alike).limit(together).with_for_update(skip_locked=True)).all()
 
 
 def anything_due(connection: Connection) -> bool:
     return connection.execute(select(DELIVERIES.c.id).where(DUE, ~DELIVERIES.c.sending).limit(1)).first() is not None
 
 
-def begin(connection: Connection, delivery_id: UUID, lease: timedelta) -> int:
-    """The number of this attempt, by which lock_mine() knows it."""
+def begin(connection: Connection, ids: Sequence[UUID], lease: timedelta) -> dict[UUID, int]:
+    """The number of each one's attempt, by which lock_mine() knows it."""
     sending = {
         "sending": True,
         "attempts": DELIVERIES.c.attempts + 1,
         "next_at": func.clock_timestamp() + lease,
     }
-    begun = update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(sending).returning(DELIVERIES.c.attempts)
-    return int(connection.execute(begun).scalar_one())
+    begun = update(DELIVERIES).where(DELIVERIES.c.id.in_(ids)).values(sending)
+    return {row.id: row.attempts for row in connection.execute(begun.returning(DELIVERIES.c.id, DELIVERIES.c.attempts))}
+
+
+def mark_sending(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Their messages; what was said of an earlier attempt stands until this one ends."""
+    now = {"delivery_at": func.clock_timestamp(), "delivery_version": NEXT_VERSION}
+    sending = {"delivery_state": "SENDING", "refused": []}
+    connection.execute(update(MESSAGES).where(MESSAGES.c.id.in_(ids)).values(sending | now))
+
+
+def mark_sent(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Their messages; the version of each one's delivery that this is."""
+    now = {"delivery_at": func.clock_timestamp(), "delivery_version": NEXT_VERSION}
+    sent = {"delivery_state": "SENT", "delivery_detail": "", "refused": []}
+    marked = update(MESSAGES).where(MESSAGES.c.id.in_(ids)).values(sent | now)
+    found = connection.execute(marked.returning(MESSAGES.c.id, MESSAGES.c.delivery_version))
+    return {row.id: row.delivery_version for row in found}
 
 
 def keep_file(connection: Connection, delivery_id: UUID, file_key: str) -> None:
     connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(file_key=file_key))
 
 
-def lock(connection: Connection, delivery_id: UUID) -> None:
-    """Before its message, always in this order."""
-    connection.execute(select(DELIVERIES.c.id).where(DELIVERIES.c.id == delivery_id).with_for_update())
+def lock(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The attempts of each. Before their messages, always in this order."""
+    query = select(DELIVERIES.c.id, DELIVERIES.c.attempts).where(DELIVERIES.c.id.in_(ids)).order_by(DELIVERIES.c.id)
+    return {row.id: row.attempts for row in connection.execute(query.with_for_update())}
 
 
 def lock_mine(connection: Connection, delivery_id: UUID, attempt: int) -> Row[Any] | None:
@@ -112,6 +141,11 @@ def end(connection: Connection, delivery_id: UUID, *, done: bool, detail: str) -
         "failed_at": None if done else now,
     }
     connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(ended))
+
+
+def end_sent(connection: Connection, ids: Sequence[UUID]) -> None:
+    ended = {"sending": False, "last_error": "", "done_at": func.clock_timestamp(), "failed_at": None}
+    connection.execute(update(DELIVERIES).where(DELIVERIES.c.id.in_(ids)).values(ended))
 
 
 def put_back(

@@ -38,6 +38,11 @@ def ticket(connection: Connection, ticket_id: UUID) -> Ticket | None:
     return Ticket(**row._mapping) if row else None
 
 
+def protocols(connection: Connection, ids: Iterable[UUID | None]) -> dict[UUID | None, str]:
+    query = select(TICKETS.c.id, TICKETS.c.protocol).where(TICKETS.c.id.in_({one for one in ids if one}))
+    return {row.id: row.protocol for row in connection.execute(query)}
+
+
 def give_message(connection: Connection, message_id: UUID, ticket: Ticket) -> None:
     """A message that arrived belongs to one ticket, with what machines answered to it: the first that says so.
 

@@ -137,6 +137,19 @@ def header_ids(connection: Connection, message: Message) -> tuple[str, list[str]
     return (message.message_id_header or row.message_id, row.reference_ids) if row else (message.message_id_header, [])
 
 
+def answered_ids(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[str, list[str]]]:
+    """As header_ids(), of the mails that these messages answer; by the answer's id."""
+    answered = MESSAGES.alias("answered")
+    query = (
+        select(MESSAGES.c.id, answered.c.message_id_header, RAW_MAILS.c.message_id, RAW_MAILS.c.reference_ids)
+        .join(answered, answered.c.id == MESSAGES.c.answers_id)
+        .join(RAW_MAILS, RAW_MAILS.c.id == answered.c.raw_mail_id)
+        .where(MESSAGES.c.id.in_(ids))
+    )
+    found = connection.execute(query)
+    return {row.id: (row.message_id_header or row.message_id, row.reference_ids) for row in found}
+
+
 @dataclass(frozen=True, slots=True)
 class OpeningMessage:
     message: Message
