@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, func, select
 
 from mail.domain import ACKNOWLEDGEMENT
-from mail.handlers.sending import GIVEN_UP_AFTER, LONGEST_REST
+from mail.handlers.settling import GIVEN_UP_AFTER, LONGEST_REST
 from mail.storage.tables import DELIVERIES, MESSAGES
 from servicekit.checking import Finding, Look
 from servicekit.checks import tried
