@@ -51,6 +51,7 @@ EVERYTHING: dict[str, Any] = {
     "checker": {
         "enabled": True,
         "grace": 900,
+        "files": "hash",
         "databases": {"ticket": {"url": "postgresql://reader:segredo-leitor@db.example.com:5432/ticket"}},
     },
     "pod": {

@@ -77,8 +77,8 @@ class Look(Counter):
     def pages(self, query: Select[Any], *keys: ColumnElement[Any]) -> Iterator[tuple[Connection, Sequence[Row[Any]]]]:
         """All rows in the order of a unique key, page by page, each with the snapshot it was read in.
 
-        The key wants an index, and what the query leaves out should be little or have one too: a page is made by one
-        statement, which reads all that lies between its rows and has STATEMENT_SECONDS.
+        The query selects the key. It wants an index, and what the query leaves out should be little or have one too: a
+        page is made by one statement, which reads all that lies between its rows and has STATEMENT_SECONDS.
         """
         last: Row[Any] | None = None
         while True:
@@ -111,7 +111,7 @@ class Look(Counter):
         self, connection: Connection, query: Select[Any], keys: Sequence[ColumnElement[Any]], last: Row[Any] | None
     ) -> Sequence[Row[Any]]:
         if last is not None:
-            query = query.where(tuple_(*keys) > tuple_(*(getattr(last, str(key.name)) for key in keys)))
+            query = query.where(tuple_(*keys) > tuple_(*(last._mapping[key] for key in keys)))
         rows = connection.execute(query.order_by(*keys).limit(self.page)).all()
         self.seen += len(rows)
         return rows
