@@ -36,6 +36,7 @@ def test_every_promise_has_something_to_look_at_where_people_have_lived(lived_in
     results = [look_at(promise) for promise in promises(lived_in.settings, looks, hashing=True)]
     for look in looks.values():
         look.close()
+    assert not [(result.promise.words, result.unseen) for result in results if result.unseen]
     assert not [result.promise.words for result in results if result.broken], "also page by page"
     assert {result.promise.words for result in results if not result.looked_at} == EMPTY
 

@@ -114,5 +114,5 @@ def work_send(sender: Sender, stop: threading.Event) -> None:
     try:
         send_due(sender, lambda: stop.is_set() or time.monotonic() > until)
     except SQLAlchemyError as error:
-        # What was being sent is settled by nobody, and is UNKNOWN when its lease ends; the rest is for the next hint.
+        # Settled by nobody: when its lease ends a reply is UNKNOWN, an acknowledgement sent again. The rest is hinted anew.
         LOG.error("sending_interrupted", error=str(error)[:500])

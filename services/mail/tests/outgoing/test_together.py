@@ -4,6 +4,7 @@ import pytest
 from outgoing_support import ticket_of, told
 from sqlalchemy import text
 
+from mail.handlers import sending
 from mail.handlers.deliveries import recover
 from mail.handlers.sending import begin, send_due
 from mail.storage.tables import DELIVERIES, MESSAGES
@@ -60,7 +61,11 @@ def test_where_the_relay_goes_away_the_first_ones_are_sent_and_nothing_is_held_a
     assert len(customer.got) == 5
 
 
-def test_who_is_told_to_stop_puts_back_what_it_has_not_offered(waiting, states, sender, customer, due_now):
+@pytest.mark.parametrize("settled_every", [0.0, 60.0])
+def test_who_is_told_to_stop_puts_back_what_it_has_not_offered(
+    waiting, states, sender, customer, due_now, monkeypatch, settled_every
+):
+    monkeypatch.setattr(sending, "SETTLE_SECONDS", settled_every)
     waiting(5)
     send_due(sender, stopping=lambda: len(customer.got) == 2)
     assert sorted(states().values()) == ["QUEUED", "QUEUED", "QUEUED", "SENT", "SENT"]
@@ -96,6 +101,23 @@ def test_another_attempt_that_somebody_asked_for_meanwhile_is_left_alone(waiting
     send_due(sender)
     assert sorted(states().values()) == ["SENDING", "SENT"]
     assert recover(database) == 0
+
+
+def test_a_reply_that_was_handed_over_before_anything_broke_is_not_sent_again(
+    ticket, replied, sender, customer, state_of, due_now, database, monkeypatch
+):
+    def breaks():
+        raise MemoryError
+
+    reply = replied(ticket)
+    monkeypatch.setattr(sender, "there", breaks)
+    with pytest.raises(MemoryError):
+        send_due(sender)
+    assert (state_of(reply), len(customer.got)) == ("SENDING", 1)
+    with database.transaction() as connection:
+        connection.execute(text("UPDATE deliveries SET next_at = now() - interval '1 s' WHERE sending"))
+    assert recover(database) == 1
+    assert state_of(reply) == "UNKNOWN"
 
 
 def test_a_reply_is_begun_alone_though_acknowledgements_wait(waiting, states, sender, ticket, replied, due_now):

@@ -135,7 +135,10 @@ class Worker:
         return self.handle_batch() or retried
 
     def handle_batch(self) -> bool:
-        """Rows never tried before, in one commit. Where one fails, all again, each in a savepoint, which costs more."""
+        """Rows never tried before, in one commit. Where one fails, all again, each in a savepoint, which costs more.
+
+        What the first of them did for nothing is logged and measured twice.
+        """
         with suppress(Spoiled):
             return self.handle_together(alone=nullcontext)
         return self.handle_together(alone=Connection.begin_nested)

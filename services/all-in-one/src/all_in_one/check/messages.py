@@ -43,8 +43,8 @@ def stand(ticket: Look) -> Rows:
     # Kept under its own name for the pages, and as id for the merge.
     opening, later = TICKETS.c.opening_message_id, INTERACTIONS.c.message_id
     opened = select(opening, opening.label("id"), TICKETS.c.id.label("ticket_id"), TICKETS.c.opened_at.label("at"))
-    entry = INTERACTIONS.c.id
-    added = select(later, later.label("id"), INTERACTIONS.c.ticket_id, INTERACTIONS.c.at, entry.label("entry_id"))
+    entry = INTERACTIONS.c.id.label("entry_id")
+    added = select(later, later.label("id"), INTERACTIONS.c.ticket_id, INTERACTIONS.c.at, entry)
     received = added.where(INTERACTIONS.c.kind == RECEIVED)
     return merge(ticket.rows(opened, opening), ticket.rows(received, later, entry), key=by_id)
 

@@ -46,7 +46,7 @@ class Store:
         return made
 
     def look_anew(self) -> None:
-        """What was found to be wrong may be mended by now."""
+        """A content that was found to be changed may be mended by now; sizes stay as they were listed."""
         self.inventory.forget_changed()
 
     def look_up(self, keys: Collection[str]) -> dict[str, File]:

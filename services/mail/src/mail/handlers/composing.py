@@ -1,8 +1,9 @@
 """A message as the mail that leaves. A reply is made once and kept, so that each attempt sends the same bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -41,12 +42,13 @@ def file_of(files: Files, attachment: Attachment) -> File:
     return File(attachment.file_name, attachment.content_type, b"".join(files.chunks(attachment.file_key)))
 
 
-def acknowledgements(connection: Connection, messages: Sequence[tuple[Message, UUID]]) -> dict[UUID, Mail]:
-    """Of messages with their organizations, by id. They are not kept: that would cost more than to make them anew."""
-    senders = accounts.by_ids(connection, {account_of(message) for message, _ in messages})
-    answered = stored.answered_ids(connection, [message.id for message, _ in messages])
+def acknowledgements(connection: Connection, messages: Sequence[Message]) -> dict[UUID, Callable[[], Mail]]:
+    """What makes each, by the message's id. They are not kept: that would cost more than to make them anew."""
+    senders = accounts.by_ids(connection, {account_of(message) for message in messages})
+    answered = stored.answered_ids(connection, [message.id for message in messages])
     return {
-        message.id: mail(
+        message.id: partial(
+            mail,
             message,
             senders[account_of(message)],
             *answered.get(message.id, ("", [])),
@@ -54,7 +56,7 @@ def acknowledgements(connection: Connection, messages: Sequence[tuple[Message, U
             html=message.html,
             fields=FIELDS,
         )
-        for message, _ in messages
+        for message in messages
     }
 
 

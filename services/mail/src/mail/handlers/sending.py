@@ -39,7 +39,7 @@ from servicekit.telemetry import current_traceparent, log, span
 SETTLING_SECONDS = 120.0
 # Acknowledgements that are begun together: enough to share the commits, and few, so that other threads find some too.
 TOGETHER = 10
-# What was offered is settled after so long at the latest; a crash sends so many acknowledgements twice.
+# What was offered is settled when the mail ends that was under way after so long.
 SETTLE_SECONDS = 1.0
 
 T = TypeVar("T")
@@ -127,26 +127,33 @@ def begin(sender: Sender) -> list[Begun]:
         found = deliveries.lock_messages(connection, ids)
         attempts = deliveries.begin(connection, ids, LEASE)
         protocols = directory.protocols(connection, [message.ticket_id for message, _ in found.values()])
-        mails = {}
+        making = {}
         if rows and rows[0].kind == "ACKNOWLEDGEMENT":
             # They may be sent twice, so they need no commit of their own right before they are offered.
             deliveries.mark_sending(connection, ids)
-            mails = acknowledgements(connection, list(found.values()))
+            making = acknowledgements(connection, [message for message, _ in found.values()])
     return [
-        Begun(row, attempts[row.id], message, organization_id, protocols.get(message.ticket_id, ""), mails.get(row.id))
+        Begun(row, attempts[row.id], message, organization_id, protocols.get(message.ticket_id, ""), making.get(row.id))
         for row, (message, organization_id) in ((row, found[row.id]) for row in rows)
     ]
 
 
 def send_all(sender: Sender, line: Line, batch: Sequence[Begun], stopping: Callable[[], bool]) -> None:
-    """Those that were offered are settled together, every second; the rest is put back where the relay goes away."""
+    """Those that were offered are settled together, every second; the rest is put back where the relay goes away.
+
+    What is under way when anything else goes wrong is left to its lease: nobody knows how far it came.
+    """
     waiting, offered, settled = deque(batch), list[Offered](), time.monotonic()
     reason = ""
     with renewing(sender, line.ready(), batch):
         try:
-            while waiting and not (offered and stopping()):
-                one = send_one(sender, line.ready(), waiting[0])
-                waiting.popleft()
+            while waiting and not (len(waiting) < len(batch) and stopping()):
+                link, begun = line.ready(), waiting.popleft()
+                try:
+                    one = send_one(sender, link, begun)
+                except RelayAway:
+                    waiting.appendleft(begun)
+                    raise
                 offered += [one] if one else []
                 if time.monotonic() - settled > SETTLE_SECONDS:
                     settle_offered(sender, offered)
@@ -182,8 +189,8 @@ def send_one(sender: Sender, link: Link, begun: Begun) -> Offered | None:
 def made_ready(sender: Sender, begun: Begun) -> bytes | None:
     """The mail, which stands as SENDING from now on; None where it came to nothing."""
     try:
-        if begun.mail is not None:
-            return compose(begun.mail)
+        if begun.making is not None:
+            return compose(begun.making())
         content, key = composed(sender.database, sender.files, begun.delivery, begun.message, begun.organization_id)
     except SQLAlchemyError:
         raise

@@ -1,7 +1,7 @@
 """What became of mails that were offered to the relay, as it is kept and told."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -30,14 +30,15 @@ OUTCOMES: dict[type[Any], str] = {Sent: "sent", Later: "later", Failed: "failed"
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A mail that nobody else sends now. message: as it stood before. mail: where all that it is made of is known."""
+    """A mail that nobody else sends now. message: as it stood before. making: where all that
+    it is made of is known."""
 
     delivery: Row[Any]
     attempt: int
     message: Message
     organization_id: UUID
     protocol: str
-    mail: Mail | None
+    making: Callable[[], Mail] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +125,11 @@ def put_back(connection: Connection, row: Row[Any], message: Message, organizati
 
 def untried(connection: Connection, left: Sequence[Begun], detail: str) -> None:
     """Nothing was said of these mails, so nothing is held against them."""
-    for begun in left:
+    for begun in sorted(left, key=lambda begun: begun.delivery.id):
         row = deliveries.lock_mine(connection, begun.delivery.id, begun.attempt)
         found = deliveries.lock_message(connection, begun.delivery.id)
-        if row is not None and row.sending and found is not None:
+        # UNKNOWN where it was taken for dead meanwhile; that nothing was said of it is better to know.
+        if row is not None and found is not None and (row.sending or found[0].delivery_state == "UNKNOWN"):
             deliveries.put_back(connection, row.id, UNTRIED_SECONDS, detail, row.refused_since)
             queued_again(connection, *found, found[0].delivery_detail)
 
