@@ -114,5 +114,5 @@ def work_send(sender: Sender, stop: threading.Event) -> None:
     try:
         send_due(sender, lambda: stop.is_set() or time.monotonic() > until)
     except SQLAlchemyError as error:
-        # Settled by nobody: when its lease ends a reply is UNKNOWN, an acknowledgement sent again. The rest is hinted anew.
+        # Settled by nobody: when its lease ends a reply is UNKNOWN, an acknowledgement sent again.
         LOG.error("sending_interrupted", error=str(error)[:500])
