@@ -40,9 +40,11 @@ class Proxy:
         listener.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
         listener.bind((here, 0))
         self.port = int(listener.getsockname()[1])
-        self.server = self.loop.run_until_complete(asyncio.start_server(self.serve, sock=listener, backlog=512))
         self.thread = threading.Thread(target=self.loop.run_forever, name="proxy", daemon=True)
         self.thread.start()
+        # Not by this thread's own loop: it may have one that runs already, a browser's for one.
+        serving = asyncio.start_server(self.serve, sock=listener, backlog=512)
+        self.server = asyncio.run_coroutine_threadsafe(serving, self.loop).result(10)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         near = writer.transport
