@@ -1,6 +1,7 @@
 """A ticket's row as the event that tells of it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from sqlalchemy import Row
 
 from ticket.domain.verbs import KINDS, Verb
 from ticket.domain.visibility import ticket_keys
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def state(row: Row[Any]) -> ticket_events_pb2.TicketState:
@@ -94,7 +97,7 @@ def restated(row: Row[Any]) -> Message:
     return ticket_events_pb2.TicketRestated(ticket=state(row), message_id=str(row.opening_message_id))
 
 
-def stamp(value: Any) -> Timestamp:
-    result = Timestamp()
-    result.FromDatetime(value)
-    return result
+def stamp(value: datetime) -> Timestamp:
+    """Of an aware time. A third of what FromDatetime takes, which goes by way of a calendar: a page has 150 of them."""
+    since = value - EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1_000)
