@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from grpc import StatusCode
+from guiche.mail.v1.message_events_pb2 import DeliveryChanged
 from sqlalchemy import Connection, Row
 
 from mail import signing
@@ -110,32 +111,27 @@ def change(
 ) -> None:
     """Sets the state and tells of it, unless it is the one it had."""
     rows = [{"email": one.email, "detail": one.detail} for one in refused]
-    version = deliveries.set_state(connection, message.id, state, detail, rows)
+    version = deliveries.set_state(connection, [message.id], state, detail, rows)[message.id]
     if state != message.delivery_state:
         tell(connection, message, organization_id, state, version)
 
 
 def changed_to_sent(connection: Connection, sent: Sequence[tuple[Message, UUID]], traceparents: Sequence[str]) -> None:
     """Many at once, none of them SENT before, each with its organization and trace."""
-    versions = deliveries.mark_sent(connection, [message.id for message, _ in sent])
-    events = [
-        delivery_changed(
-            message.id,
-            organization_id,
-            message.conversation_id,
-            message.ticket_id,
-            "SENT",
-            message.automatic,
-            versions[message.id],
-        )
-        for message, organization_id in sent
-    ]
-    publish(connection, events, traceparents)
+    versions = deliveries.set_state(connection, [message.id for message, _ in sent], "SENT")
+    told = [(message, organization_id, versions[message.id]) for message, organization_id in sent]
+    publish(connection, [event_of(message, of, "SENT", version) for message, of, version in told], traceparents)
 
 
 def tell(connection: Connection, message: Message, organization_id: UUID, state: DeliveryState, version: int) -> None:
+    publish(connection, [event_of(message, organization_id, state, version)])
+
+
+def event_of(
+    message: Message, organization_id: UUID, state: DeliveryState, version: int
+) -> tuple[str, DeliveryChanged]:
     of = (message.conversation_id, message.ticket_id)
-    publish(connection, [delivery_changed(message.id, organization_id, *of, state, message.automatic, version)])
+    return delivery_changed(message.id, organization_id, *of, state, message.automatic, version)
 
 
 def resend(connection: Connection, message_id: UUID) -> None:
@@ -176,15 +172,15 @@ def recover_one(connection: Connection, row: Row[Any], message: Message, organiz
     detail = NOT_COMPOSED if composing else INTERRUPTED
     if not composing and message.delivery_state != "SENDING":
         # It came back already; its words stand.
-        deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
+        deliveries.end(connection, [row.id], done=False, detail=message.delivery_detail)
     elif (composing or row.kind == "ACKNOWLEDGEMENT") and row.interruptions + 1 < MOST_INTERRUPTIONS:
         rest = REST_SECONDS * row.interruptions
         deliveries.put_back(connection, row.id, rest, detail, row.refused_since, interrupted=True)
-        deliveries.set_state(connection, row.id, "QUEUED", detail, [])
+        deliveries.set_state(connection, [row.id], "QUEUED", detail)
         poke(connection, CHANNEL)
     else:
         # Not fenced: should its sender be alive after all, what it found out is better than not to know.
-        deliveries.end(connection, row.id, done=False, detail=detail)
+        deliveries.end(connection, [row.id], done=False, detail=detail)
         change(connection, message, organization_id, "FAILED" if composing else "UNKNOWN", detail)
         DELIVERIES.labels(row.kind.lower(), "failed" if composing else "unknown").inc()
         LOG.error("mail_interrupted", messageId=str(row.id), composing=composing, traceId=row.traceparent[3:35])

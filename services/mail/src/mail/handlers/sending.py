@@ -221,7 +221,7 @@ def not_composed(sender: Sender, begun: Begun, error: Exception) -> None:
             if found[0].delivery_state == "SENDING":
                 queued_again(connection, *found, found[0].delivery_detail)
             return
-        deliveries.end(connection, held.id, done=False, detail=describe(error))
+        deliveries.end(connection, [held.id], done=False, detail=describe(error))
         change(connection, *found, "FAILED", f"not composed: {type(error).__name__}")
         DELIVERIES.labels(held.kind.lower(), "failed").inc()
 

@@ -69,7 +69,7 @@ def settle_all(connection: Connection, offered: Sequence[Offered]) -> list[Outco
 
     simple = [one for one in offered if went_out(one)]
     if simple:
-        deliveries.end_sent(connection, [one.begun.delivery.id for one in simple])
+        deliveries.end(connection, [one.begun.delivery.id for one in simple], done=True, detail="")
         sent = [found[one.begun.delivery.id] for one in simple]
         changed_to_sent(connection, sent, [one.traceparent for one in simple])
     return [one.outcome if one in simple else settle_traced(connection, one) for one in offered]
@@ -94,17 +94,17 @@ def settle(connection: Connection, begun: Begun, outcome: Outcome) -> Outcome:
         outcome = Failed(detail, outcome.refused)
     if message.delivery_state not in ("SENDING", "UNKNOWN"):
         # A report that it could not be delivered was faster than the relay's word.
-        deliveries.end(connection, row.id, done=False, detail=message.delivery_detail)
+        deliveries.end(connection, [row.id], done=False, detail=message.delivery_detail)
     elif isinstance(outcome, Later):
         put_back(connection, row, message, organization_id, outcome.detail)
     elif isinstance(outcome, Sent):
-        deliveries.end(connection, row.id, done=True, detail="")
+        deliveries.end(connection, [row.id], done=True, detail="")
         change(connection, message, organization_id, "SENT", "", outcome.refused)
     elif isinstance(outcome, Failed):
-        deliveries.end(connection, row.id, done=False, detail=outcome.detail)
+        deliveries.end(connection, [row.id], done=False, detail=outcome.detail)
         change(connection, message, organization_id, "FAILED", outcome.detail, outcome.refused)
     else:
-        deliveries.end(connection, row.id, done=False, detail=outcome.detail)
+        deliveries.end(connection, [row.id], done=False, detail=outcome.detail)
         change(connection, message, organization_id, "UNKNOWN", outcome.detail)
     return outcome
 
@@ -137,7 +137,7 @@ def untried(connection: Connection, left: Sequence[Begun], detail: str) -> None:
 def queued_again(connection: Connection, message: Message, organization_id: UUID, detail: str) -> None:
     """Nobody is told of what goes back and forth between QUEUED and SENDING."""
     if message.delivery_state == "SENDING":
-        deliveries.set_state(connection, message.id, "QUEUED", detail, [])
+        deliveries.set_state(connection, [message.id], "QUEUED", detail)
     else:
         change(connection, message, organization_id, "QUEUED", detail)
 

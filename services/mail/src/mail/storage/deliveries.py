@@ -60,12 +60,15 @@ def lock_messages(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, tup
     return found
 
 
-def set_state(connection: Connection, message_id: UUID, state: str, detail: str, refused: Sequence[Any]) -> int:
-    """The version of the delivery that this is."""
+def set_state(
+    connection: Connection, ids: Sequence[UUID], state: str, detail: str = "", refused: Sequence[Any] = ()
+) -> dict[UUID, int]:
+    """Of these messages; the version of each one's delivery that this is."""
     changed = {"delivery_state": state, "delivery_detail": detail, "refused": list(refused)}
     now = {"delivery_at": func.clock_timestamp(), "delivery_version": NEXT_VERSION}
-    statement = update(MESSAGES).where(MESSAGES.c.id == message_id).values(changed | now)
-    return int(connection.execute(statement.returning(MESSAGES.c.delivery_version)).scalar_one())
+    statement = update(MESSAGES).where(MESSAGES.c.id.in_(ids)).values(changed | now)
+    found = connection.execute(statement.returning(MESSAGES.c.id, MESSAGES.c.delivery_version))
+    return {row.id: row.delivery_version for row in found}
 
 
 def lock_next(connection: Connection, together: int) -> Sequence[Row[Any]]:
@@ -101,15 +104,6 @@ def mark_sending(connection: Connection, ids: Sequence[UUID]) -> None:
     connection.execute(update(MESSAGES).where(MESSAGES.c.id.in_(ids)).values(sending | now))
 
 
-def mark_sent(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, int]:
-    """Their messages; the version of each one's delivery that this is."""
-    now = {"delivery_at": func.clock_timestamp(), "delivery_version": NEXT_VERSION}
-    sent = {"delivery_state": "SENT", "delivery_detail": "", "refused": []}
-    marked = update(MESSAGES).where(MESSAGES.c.id.in_(ids)).values(sent | now)
-    found = connection.execute(marked.returning(MESSAGES.c.id, MESSAGES.c.delivery_version))
-    return {row.id: row.delivery_version for row in found}
-
-
 def keep_file(connection: Connection, delivery_id: UUID, file_key: str) -> None:
     connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(file_key=file_key))
 
@@ -132,7 +126,7 @@ def lock_interrupted(connection: Connection, rows: int) -> Sequence[Row[Any]]:
     return connection.execute(query.with_for_update(skip_locked=True)).all()
 
 
-def end(connection: Connection, delivery_id: UUID, *, done: bool, detail: str) -> None:
+def end(connection: Connection, ids: Sequence[UUID], *, done: bool, detail: str) -> None:
     now = func.clock_timestamp()
     ended = {
         "sending": False,
@@ -140,11 +134,6 @@ def end(connection: Connection, delivery_id: UUID, *, done: bool, detail: str) -
         "done_at": now if done else None,
         "failed_at": None if done else now,
     }
-    connection.execute(update(DELIVERIES).where(DELIVERIES.c.id == delivery_id).values(ended))
-
-
-def end_sent(connection: Connection, ids: Sequence[UUID]) -> None:
-    ended = {"sending": False, "last_error": "", "done_at": func.clock_timestamp(), "failed_at": None}
     connection.execute(update(DELIVERIES).where(DELIVERIES.c.id.in_(ids)).values(ended))
 
 
