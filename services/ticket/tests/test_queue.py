@@ -112,6 +112,16 @@ def test_pages_come_newest_activity_first_and_miss_nothing_when_the_queue_moves(
     assert second.next_page_token == ""
 
 
+@pytest.mark.parametrize("size", range(1, 13))
+def test_pages_of_many_places_are_one_list_newest_first(calls: Calls, company: Company, size: int) -> None:
+    places = ["n1", "n2", "n1", "n1", "money", "n1", "n2", "n1", "n1", "n1", "money", "n1"]
+    ids = [calls.open(company, getattr(company, place))[0] for place in places]
+    for moved in (ids[2], ids[7]):
+        calls.start(company.fabio, moved)
+    newest = [ids[7], ids[2], *(each for each in reversed(ids) if each not in (ids[7], ids[2]))]
+    assert [ticket.id for ticket in all_pages(calls, company.fabio, page_size=size)] == newest
+
+
 def test_filters_narrow_by_status_department_level_and_mine(calls: Calls, company: Company) -> None:
     (one,) = calls.open(company, company.n1)
     (two,) = calls.open(company, company.n2)

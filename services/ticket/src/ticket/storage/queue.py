@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import ceil
 from typing import Any
 from uuid import UUID
 
@@ -39,41 +40,59 @@ def _bound(sql: str) -> Any:
 NEWEST = """
     CROSS JOIN LATERAL (
         SELECT id, last_activity_at FROM tickets
-        WHERE {place} AND status <> 'CLOSED' AND (last_activity_at, id) < (:at, :id)
-        ORDER BY last_activity_at DESC, id DESC LIMIT :size
-    ) AS page"""
-APPROVALS = "unnest(CAST(:approvals AS uuid[])) AS p(level_id)" + NEWEST.format(
-    place="level_id = p.level_id AND status = 'APPROVAL' AND 'APPROVAL' = ANY(CAST(:statuses AS text[]))"
-)
+        WHERE {place} AND status <> 'CLOSED' AND (last_activity_at, id) < (:at, :id) {since}
+        ORDER BY last_activity_at DESC, id DESC LIMIT {limit}
+    ) AS newest"""
+APPROVALS = "unnest(CAST(:approvals AS uuid[])) AS p(level_id)"
+APPROVAL = "level_id = p.level_id AND status = 'APPROVAL' AND 'APPROVAL' = ANY(CAST(:statuses AS text[]))"
+SINCE = "AND last_activity_at >= coalesce((SELECT at FROM oldest), '-infinity')"
 
 
 def _page(queues: str, levels: str, place: str) -> Any:
     """The newest of every queue and of every level seen as a whole, merged.
 
-    The cost depends on how many places somebody sees, never on how many tickets there are.
+    The newest few of each place (:each; together a page or more) tell how old a ticket of this page can be at most, and
+    only what is no older is read then. So the cost is one of places and of a page, neither their product nor anything
+    that grows with the tickets.
     """
-    parts = [
-        queues + NEWEST.format(place="queue_key = q.key" + place),
-        levels + NEWEST.format(place="level_id = w.level_id" + place),
-        APPROVALS,
-    ]
-    union = " UNION ".join(f"SELECT page.id, page.last_activity_at FROM {part}" for part in parts)  # noqa: S608
+    parts = {
+        queues: "queue_key = q.key" + place,
+        levels: "level_id = w.level_id" + place,
+        APPROVALS: APPROVAL,
+    }
+
+    def newest(since: str, limit: str) -> str:
+        lateral = [part + NEWEST.format(place=of, since=since, limit=limit) for part, of in parts.items()]
+        return " UNION ".join(f"SELECT newest.id, newest.last_activity_at FROM {each}" for each in lateral)  # noqa: S608
+
     order = "ORDER BY last_activity_at DESC, id DESC LIMIT :size"
-    return _bound(f"SELECT id FROM ({union}) AS found {order}")  # noqa: S608  # of constants
+    return _bound(f"""
+        tickets.id = ANY(ARRAY(
+            WITH few AS ({newest("", ":each")}),
+            oldest AS (SELECT last_activity_at AS at FROM few ORDER BY last_activity_at DESC OFFSET :size - 1 LIMIT 1)
+            SELECT id FROM ({newest(SINCE, ":size")}) AS found {order}
+        ))""")  # noqa: S608  # of constants
 
 
 QUEUES = "unnest(CAST(:keys AS text[])) AS q(key)"
 WHOLE = "unnest(CAST(:whole AS uuid[])) AS w(level_id)"
 STATUSES = " CROSS JOIN unnest(CAST(:statuses AS text[])) AS s(status)"
-PAGE_OF_ALL = _page(QUEUES, WHOLE, "")
-PAGE_OF_STATUSES = _page(QUEUES + STATUSES, WHOLE + STATUSES, " AND status = s.status")
-
 MINE = text("""
-    SELECT id FROM tickets
-    WHERE holder_id = :me AND status <> 'CLOSED' AND status = ANY(:statuses) AND level_id = ANY(:levels)
-        AND (last_activity_at, id) < (:at, :id)
-    ORDER BY last_activity_at DESC, id DESC LIMIT :size
-""").bindparams(bindparam("statuses", type_=ARRAY(Text)), bindparam("levels", type_=ARRAY(ID)))
+    tickets.id = ANY(ARRAY(
+        SELECT id FROM tickets
+        WHERE holder_id = :me AND status <> 'CLOSED' AND status = ANY(:statuses) AND level_id = ANY(:levels)
+            AND (last_activity_at, id) < (:at, :id)
+        ORDER BY last_activity_at DESC, id DESC LIMIT :size
+    ))""").bindparams(bindparam("statuses", type_=ARRAY(Text)), bindparam("levels", type_=ARRAY(ID)))
+# One statement each for a whole page: their ids as an array, so that the planner looks each of them up.
+PAGE_OF_MINE, PAGE_OF_ALL, PAGE_OF_STATUSES = (
+    NAMED.where(ids).order_by(TICKETS.c.last_activity_at.desc(), TICKETS.c.id.desc())
+    for ids in (
+        MINE,
+        _page(QUEUES, WHOLE, ""),
+        _page(QUEUES + STATUSES, WHOLE + STATUSES, " AND status = s.status"),
+    )
+)
 
 # A queue key ends in its level, so these counts are read from the index alone.
 COUNTS = _bound("""
@@ -112,14 +131,12 @@ def page(
     if wanted.mine:
         levels = viewer.levels | viewer.whole_levels
         levels = levels if wanted.levels is None else levels & wanted.levels
-        ids = connection.scalars(MINE, {"me": viewer.attendant_id, "levels": sorted(levels), **limits}).all()
-    else:
-        query = PAGE_OF_ALL if set(wanted.statuses) == set(LIVE) else PAGE_OF_STATUSES
-        ids = connection.scalars(query, {**places(viewer, wanted.levels), **limits}).all()
-    if not ids:
-        return []
-    order = (TICKETS.c.last_activity_at.desc(), TICKETS.c.id.desc())
-    return connection.execute(NAMED.where(TICKETS.c.id.in_(ids)).order_by(*order)).all()
+        mine = {"me": viewer.attendant_id, "levels": sorted(levels)}
+        return connection.execute(PAGE_OF_MINE, mine | limits).all()
+    where = places(viewer, wanted.levels)
+    each = ceil(size / max(1, sum(map(len, where.values()))))
+    query = PAGE_OF_ALL if set(wanted.statuses) == set(LIVE) else PAGE_OF_STATUSES
+    return connection.execute(query, {**where, **limits, "each": each}).all()
 
 
 def counts(connection: Connection, viewer: Viewer) -> list[tuple[UUID, Status, int]]:
