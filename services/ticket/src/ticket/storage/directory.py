@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, MetaData, Table, Text, select, true
+from sqlalchemy import BigInteger, Boolean, Column, Connection, Integer, MetaData, Table, Text, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as PgUUID
 
@@ -83,20 +83,26 @@ def time_zones(connection: Connection, organization_ids: Iterable[UUID]) -> dict
     return {organization_id: known.get(organization_id, DEFAULT_TIME_ZONE) for organization_id in wanted}
 
 
+# Asked at every call, so one statement. Whoever has a role everywhere is linked to all levels of the organization.
+LINKED = text("""
+    SELECT level_ids, roles, coalesce(
+        (SELECT jsonb_object_agg(l.id, l.department_id) FROM levels AS l
+         WHERE roles @> '[{"department_id": ""}]' AND l.organization_id = a.organization_id),
+        (SELECT jsonb_object_agg(l.id, l.department_id) FROM levels AS l
+         WHERE l.organization_id = a.organization_id AND (
+             l.id = ANY(level_ids) OR l.department_id = ANY(ARRAY(
+                 SELECT CAST(nullif(held ->> 'department_id', '') AS uuid) FROM jsonb_array_elements(roles) AS held)))),
+        '{}') AS levels
+    FROM attendants AS a WHERE id = :id AND organization_id = :organization_id AND active
+""")
+
+
 def viewer(connection: Connection, organization_id: UUID, attendant_id: UUID) -> Viewer | None:
     """What the attendant is linked to; None where they are unknown or inactive."""
-    query = select(ATTENDANTS.c.active, ATTENDANTS.c.level_ids, ATTENDANTS.c.roles).where(
-        ATTENDANTS.c.id == attendant_id, ATTENDANTS.c.organization_id == organization_id
-    )
-    attendant = connection.execute(query).first()
-    if attendant is None or not attendant.active:
+    attendant = connection.execute(LINKED, {"id": attendant_id, "organization_id": organization_id}).first()
+    if attendant is None:
         return None
-    departments = {held["department_id"] for held in attendant.roles}
-    linked = LEVELS.c.id.in_(attendant.level_ids) | LEVELS.c.department_id.in_(departments - {""})
-    levels = select(LEVELS.c.id, LEVELS.c.department_id).where(
-        LEVELS.c.organization_id == organization_id, true() if "" in departments else linked
-    )
-    department_of = {row.id: row.department_id for row in connection.execute(levels)}
+    department_of = {UUID(level_id): UUID(department) for level_id, department in attendant.levels.items()}
 
     def within(*roles: str) -> frozenset[UUID]:
         places = {held["department_id"] for held in attendant.roles if held["role"] in roles}
