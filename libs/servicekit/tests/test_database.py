@@ -2,7 +2,7 @@
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from servicekit.database import Database
 from servicekit.testing import MakeDatabase
@@ -52,3 +52,20 @@ def test_one_in_constant_use_is_not_asked_each_time(database: Database, monkeypa
     monkeypatch.setattr(database.engine.dialect, "do_ping", asked.append)
     assert len({pid(database) for _ in range(20)}) == 1
     assert not asked
+
+
+def test_a_process_that_stops_within_a_transaction_does_not_keep_its_locks(
+    make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = text("SELECT pg_advisory_xact_lock(1)")
+    monkeypatch.setattr("servicekit.database.IDLE_TIMEOUT_MS", 300)
+    database = Database(make_database("sample").url)
+
+    with database.engine.connect() as stopped:
+        stopped.execute(lock)
+        with database.transaction() as waiting:
+            waiting.execute(lock)
+        with pytest.raises(DBAPIError):
+            stopped.execute(lock)
+    assert len(pids_of_two(database)) == 2
+    database.close()

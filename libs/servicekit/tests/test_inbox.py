@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import grpc
 import pytest
@@ -19,9 +20,9 @@ from servicekit.database import Database
 from servicekit.errors import Failure
 from servicekit.events.commands import list_failed
 from servicekit.events.envelope import Envelope
-from servicekit.events.inbox import inbox_worker, retry_seconds
+from servicekit.events.inbox import Worker, inbox_worker, retry_seconds
 from servicekit.events.inbox_rows import store
-from servicekit.events.watchdog import EXIT_CODE
+from servicekit.events.watchdog import EXIT_CODE, Watchdog
 from servicekit.ids import new_id
 from servicekit.process import EventHandler
 from servicekit.rpc.caller import CALLER
@@ -115,6 +116,17 @@ def test_a_neighbour_that_is_away_costs_no_attempt_and_other_types_go_on(databas
 
         eventually(all_handled, 20)
     assert query(database, "SELECT max(attempts) FROM inbox WHERE failed_at IS NOT NULL")[0][0] is None
+
+
+def test_the_events_of_a_batch_are_handled_in_the_order_of_their_aggregates(database: Database) -> None:
+    """The same for all workers, so that none waits for another which waits for it."""
+    receive(database, changed("c", 1), changed("a", 1), changed("b", 1), changed("a", 2))
+    with Watchdog("sample", 60) as watchdog:
+        worker = Worker(database, "sample", CONSUMES, 50, watchdog, Event())
+        worker.handle_batch()
+        assert handled(database) == [("a", 1), ("b", 1), ("c", 1)]
+        worker.handle_batch()
+    assert handled(database)[3:] == [("a", 2)]
 
 
 def test_two_workers_handle_each_event_once(database: Database) -> None:

@@ -282,3 +282,22 @@ def test_a_neighbour_that_is_away_costs_work_no_attempt(database: Database) -> N
     with database.transaction() as connection:
         assert claims.retry(connection, WORK, row, ValueError("bad"))
     assert query(database, "SELECT attempts, last_error FROM work") == [(1, "ValueError: bad")]
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_who_comes_back_after_the_lease_changes_nothing_of_what_another_took_over(
+    database: Database, settled: bool
+) -> None:
+    add_work(database, 1)
+    [late] = claim(database, 1)
+    make_due(database)
+    [row] = claim(database, 1)
+    with database.transaction() as connection:
+        if settled:
+            claims.done(connection, WORK, [row.id])
+    columns = "SELECT attempts, next_at, done_at, failed_at, last_error FROM work"
+    before = query(database, columns)
+    for put_back in (claims.retry, claims.failed):
+        with database.transaction() as connection:
+            put_back(connection, WORK, late, ValueError("too late"))
+    assert query(database, columns) == before

@@ -16,6 +16,9 @@ from servicekit.telemetry import log
 
 # A statement that takes longer is a defect; it must not hold locks while somebody looks for it.
 STATEMENT_TIMEOUT_MS = 10_000
+# Neither must a process that stopped between two statements, while its kernel goes on to say that it is alive: longer
+# than the calls to neighbours that a handler makes between two statements.
+IDLE_TIMEOUT_MS = 60_000
 # A pooled connection that has rested for longer may have been cut off meanwhile, by a restart or a firewall.
 PING_AFTER_SECONDS = 1.0
 # A connection whose other end has vanished without a word is found out within half a minute, on both ends: else a dead
@@ -43,7 +46,10 @@ class Database:
             pool_size=pool,
             max_overflow=pool,
             connect_args=LIVELINESS
-            | {"options": f"{LIVELINESS['options']} -c statement_timeout={STATEMENT_TIMEOUT_MS}"},
+            | {
+                "options": f"{LIVELINESS['options']} -c statement_timeout={STATEMENT_TIMEOUT_MS} "
+                f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS}"
+            },
             # Errors are logged and stored, and what people write has no place there.
             hide_parameters=True,
         )

@@ -13,11 +13,13 @@ from ticket.domain import visibility
 from ticket.domain.facts import HistoryBroken, Status, fold
 from ticket.domain.verbs import KINDS, MESSAGES, Verb
 from ticket.events import keys_of
-from ticket.storage.directory import LEVELS
-from ticket.storage.service_types import VALUES
+from ticket.storage.directory import ATTENDANTS, LEVELS, PUBLISHERS
+from ticket.storage.service_types import SERVICE_TYPES, VALUES
 from ticket.storage.tickets import INTERACTIONS, PROTOCOLS, REPLIES, TICKETS, facts_of
 
 KINDS_OF_MESSAGES = {KINDS[verb] for verb in MESSAGES}
+# What a ticket names, and where that is kept.
+NAMED = {"holder": ATTENDANTS, "publisher": PUBLISHERS, "service_type": SERVICE_TYPES}
 
 
 def each_protocol_is_given_once(look: Look) -> Iterator[Finding]:
@@ -124,6 +126,26 @@ def those_who_may_see_it_see_it(look: Look) -> Iterator[Finding]:
                 yield Finding(str(row.id), f"ticket {row.protocol}: its level is of another department or organization")
 
 
+def those_it_names_are_its_organizations(look: Look) -> Iterator[Finding]:
+    """By subqueries, each of one primary key: a join might read all publishers for a page."""
+    owners = (
+        select(table.c.organization_id).where(table.c.id == TICKETS.c[f"{what}_id"]).scalar_subquery().label(what)
+        for what, table in NAMED.items()
+    )
+    names = ("id", "protocol", "organization_id", *(f"{what}_id" for what in NAMED))
+    query = select(*(TICKETS.c[name] for name in names), *owners)
+    for _, rows in look.pages(query, TICKETS.c.id):
+        for row in rows:
+            for what in NAMED:
+                id, owner = row._mapping[f"{what}_id"], row._mapping[what]
+                told = f"ticket {row.protocol}: its {what.replace('_', ' ')} {id}"
+                # What is announced may be on its way.
+                if id is not None and owner is None and not look.young(row.id, id):
+                    yield Finding(str(row.id), f"{told} is not known here")
+                elif owner is not None and owner != row.organization_id:
+                    yield Finding(str(row.id), f"{told} is of another organization")
+
+
 def conversations_are_chains(look: Look) -> Iterator[Finding]:
     """Each ticket continues the one before it, each is continued by one at most, and only one lives."""
     columns = ("conversation_id", "id", "organization_id", "protocol", "status", "previous_ticket_id")
@@ -199,6 +221,10 @@ CHECKS = (
     Check("Nobody can rewrite the history", history_cannot_be_rewritten),
     Check("A started ticket has its holder, and no ticket is in a state no verb leads to", a_ticket_is_whole),
     Check("Each ticket is in the queue that its level, holder and release say", those_who_may_see_it_see_it),
+    Check(
+        "The holder, publisher and service type of a ticket are its organization's",
+        those_it_names_are_its_organizations,
+    ),
     Check("A conversation has one live ticket, and its tickets continue each other", conversations_are_chains),
     Check("Every reply that was released is in its ticket's history", every_reply_is_in_the_history),
     Check("The data of service types is there", values_are_there),

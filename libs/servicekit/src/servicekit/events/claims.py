@@ -106,7 +106,8 @@ def done(connection: Connection, table: Table, ids: Sequence[UUID], **also: Any)
 def retry(connection: Connection, table: Table, row: Row[Any], error: Exception) -> bool:
     """Back to the queue after an attempt that failed; given up after the last one, then the answer is False.
 
-    row: as claim() gave it, so its attempts are those before. A neighbour that is away costs no attempt.
+    row: as claim() gave it, so its attempts are those before. A neighbour that is away costs no attempt. Where the
+    lease ran out meanwhile, and another has taken the row over or settled it, nothing is changed.
     """
     away = isinstance(error, Failure) and error.code in AWAY
     if row.attempts + 1 >= MAX_ATTEMPTS and not away:
@@ -114,11 +115,17 @@ def retry(connection: Connection, table: Table, row: Row[Any], error: Exception)
         return False
     attempts, seconds = (row.attempts, AWAY_SECONDS) if away else (row.attempts + 1, retry_seconds(row.attempts + 1))
     again = {"attempts": attempts, "next_at": func.clock_timestamp() + timedelta(seconds=seconds)}
-    connection.execute(table.update().where(table.c.id == row.id).values(last_error=describe(error), **again))
+    connection.execute(table.update().where(*claimed(table, row)).values(last_error=describe(error), **again))
     return True
 
 
 def failed(connection: Connection, table: Table, row: Row[Any], error: Exception) -> None:
-    """Given up: visible, and left alone until somebody redrives it."""
+    """Given up: visible, and left alone until somebody redrives it; unless another has taken it over, as in retry()."""
     given_up = {"failed_at": func.clock_timestamp(), "last_error": describe(error)}
-    connection.execute(table.update().where(table.c.id == row.id).values(given_up))
+    connection.execute(table.update().where(*claimed(table, row)).values(given_up))
+
+
+def claimed(table: Table, row: Row[Any]) -> tuple[ColumnElement[bool], ...]:
+    """Still by the claim that gave the row, and not settled."""
+    same = (table.c.id == row.id) & (table.c.attempts == row.attempts + 1)
+    return same, table.c.done_at.is_(None), table.c.failed_at.is_(None)

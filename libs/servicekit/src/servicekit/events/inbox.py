@@ -148,7 +148,9 @@ class Worker:
         with self.database.transaction() as connection:
             rows = inbox_rows.claim(connection, self.batch, self.resting.types())
             done = []
-            for row in rows:
+            # One of each aggregate, so any order will do: the same for all workers, that none waits for another's lock
+            # while it holds one the other waits for.
+            for row in sorted(rows, key=lambda row: row.aggregate):
                 if self.stop.is_set():
                     break
                 if row.type in self.resting.types():

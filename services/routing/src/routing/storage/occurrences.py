@@ -96,7 +96,7 @@ def set_aside(connection: Connection, row: Row[Any], error: Exception, seconds: 
     """Not counted as an attempt, and yet as one that was tried: those are claimed alone and hold up no batch."""
     again = {"attempts": max(row.attempts, 1), "next_at": func.clock_timestamp() + timedelta(seconds=seconds)}
     connection.execute(
-        OCCURRENCES.update().where(OCCURRENCES.c.id == row.id).values(last_error=describe(error), **again)
+        OCCURRENCES.update().where(*claims.claimed(OCCURRENCES, row)).values(last_error=describe(error), **again)
     )
 
 

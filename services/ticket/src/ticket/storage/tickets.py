@@ -178,9 +178,9 @@ def lock(connection: Connection, organization_id: UUID, ticket_id: UUID) -> None
 
 
 def lock_live(connection: Connection, conversation_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
-    """The live tickets of conversations, by conversation, locked in one order so that nobody deadlocks."""
+    """The live tickets of conversations, by conversation, locked in one order so that nobody deadlocks: theirs."""
     live = TICKETS.c.conversation_id.in_(conversation_ids) & (TICKETS.c.status != CLOSED)
-    query = select(TICKETS).where(live).order_by(TICKETS.c.id).with_for_update()
+    query = select(TICKETS).where(live).order_by(TICKETS.c.conversation_id).with_for_update()
     return {row.conversation_id: row for row in connection.execute(query)}
 
 
@@ -197,7 +197,7 @@ def lock_last_closed(connection: Connection, conversation_ids: Collection[UUID])
     later = TICKETS.alias("later")
     continued = select(later.c.id).where(later.c.previous_ticket_id == TICKETS.c.id).exists()
     last = TICKETS.c.conversation_id.in_(conversation_ids) & (TICKETS.c.status == CLOSED) & ~continued
-    query = select(TICKETS).where(last).order_by(TICKETS.c.id).with_for_update()
+    query = select(TICKETS).where(last).order_by(TICKETS.c.conversation_id).with_for_update()
     return {row.conversation_id: row for row in connection.execute(query)}
 
 
