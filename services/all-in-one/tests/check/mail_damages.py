@@ -3,6 +3,7 @@
 from damage import ARRIVED, LATE, REPLY, copy_of, of
 
 FATE = "Every accepted mail has one fate"
+ONCE = "No mail was accepted twice"
 MADE_OF = "Every message that arrived is of an accepted mail"
 DELIVERY = "Every released message has exactly one delivery"
 SENT_ON = "What is to be sent"
@@ -20,6 +21,16 @@ MAIL = {
         FATE,
         "UPDATE raw_mails SET done_at = NULL, failed_at = now() "
         "WHERE id = (SELECT id FROM raw_mails ORDER BY id LIMIT 1) RETURNING id",
+    ),
+    "the same mail twice in a mailbox": of(
+        "mail",
+        ONCE,
+        "ALTER TABLE raw_mails DROP CONSTRAINT raw_mails_account_id_message_id_content_hash_key",
+        "CREATE TEMP TABLE copy AS SELECT * FROM raw_mails WHERE done_at IS NOT NULL ORDER BY id LIMIT 1",
+        # The state follows from the rest. The later one is named, so it is to come after all others.
+        "ALTER TABLE copy DROP COLUMN state",
+        "UPDATE copy SET id = 'ffffffff-ffff-7fff-bfff-ffffffffffff'",
+        "INSERT INTO raw_mails SELECT * FROM copy RETURNING id",
     ),
     "a mail that waits": of(
         "mail",

@@ -12,6 +12,7 @@ from servicekit.checks import EVENTS, work_is_done
 def checks(store: Store) -> tuple[Check, ...]:
     return (
         Check("Every accepted mail has one fate: a message, quarantine, or its turn", incoming.every_mail_has_one_fate),
+        Check("No mail was accepted twice in one mailbox", incoming.none_is_accepted_twice),
         Check("Every accepted mail is ingested in time", work_is_done(RAW_MAILS, "mail", "received_at")),
         Check("Every message that arrived is of an accepted mail", incoming.every_message_has_its_mail),
         Check("What machines answer stands on the ticket of what they answer", incoming.answers_follow_their_message),

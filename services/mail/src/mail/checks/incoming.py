@@ -1,8 +1,9 @@
 """What was accepted, and what became of it."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from mail.storage.tables import CONVERSATIONS, MESSAGES, RAW_MAILS
 from servicekit.checking import Finding, Look
@@ -15,6 +16,17 @@ def every_mail_has_one_fate(look: Look) -> Iterator[Finding]:
             wanted = 1 if row.state == "INGESTED" else 0
             if row.messages != wanted:
                 yield Finding(str(row.id), f"this mail is {row.state} and became {row.messages} messages, not {wanted}")
+
+
+def none_is_accepted_twice(look: Look) -> Iterator[Finding]:
+    """By what makes two deliveries the same mail. Each of two rows would have its fate, on a ticket of its own."""
+    same = (RAW_MAILS.c.account_id, RAW_MAILS.c.message_id, RAW_MAILS.c.content_hash)
+    before: Row[Any] | None = None
+    for _, rows in look.pages(select(*same, RAW_MAILS.c.id), *same, RAW_MAILS.c.id):
+        for row in rows:
+            if before is not None and before[: len(same)] == row[: len(same)]:
+                yield Finding(str(row.id), f"this mail was accepted twice in its mailbox: also as {before.id}")
+            before = row
 
 
 def every_message_has_its_mail(look: Look) -> Iterator[Finding]:
