@@ -3,12 +3,16 @@
 import json
 import os
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
+from damage import ONE
+from ticket_damages import NAMED
 
 from all_in_one.__main__ import main
 from all_in_one.environment import tell_settings
 from servicekit.checks import tried
+from servicekit.ids import new_id
 
 # The house is built and lived in before the first of them, which takes its time on a busy machine.
 pytestmark = pytest.mark.timeout(600)
@@ -127,3 +131,17 @@ def test_what_is_young_is_under_way(copied) -> None:
     late = "Every accepted mail is ingested in time"
     assert house.check(only=lambda promise: promise.words == late)
     assert not house.check(only=lambda promise: promise.words == late, grace=60)
+
+
+def test_an_attendant_whose_announcement_may_be_on_its_way_is_no_finding(copied) -> None:
+    house = copied("ticket")
+    long_ago, also = ("01800000-0000-7000-8000-00000000000" + end for end in "12")
+    house.execute("ticket", f"UPDATE tickets SET id = '{long_ago}' WHERE id = {ONE}")
+
+    def found(holder_id: UUID | str) -> list[str]:
+        house.execute("ticket", f"UPDATE tickets SET holder_id = '{holder_id}' WHERE id = '{long_ago}'")
+        results = house.check(only=lambda promise: promise.words.startswith(NAMED), grace=60).values()
+        return [finding.what for result in results for finding in result.findings]
+
+    assert found(also) == [long_ago]
+    assert found(new_id()) == []

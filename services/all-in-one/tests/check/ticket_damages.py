@@ -6,6 +6,7 @@ NUMBERS = "No protocol is given twice"
 HISTORY = "The history of a ticket has no gap"
 WHOLE = "A started ticket has its holder"
 QUEUES = "Each ticket is in the queue"
+NAMED = "The holder, publisher and service type"
 CHAIN = "A conversation has one live ticket"
 IN_HISTORY = "Every reply that was released"
 
@@ -115,6 +116,23 @@ TICKET = {
         "WITH gone AS (DELETE FROM levels WHERE id IN (SELECT level_id FROM tickets LIMIT 1) RETURNING id) "
         "SELECT tickets.id FROM tickets JOIN gone ON gone.id = level_id",
     ),
+    **{
+        f"a {what} that nobody knows": of(
+            "ticket",
+            NAMED,
+            f"UPDATE tickets SET {what}_id = gen_random_uuid() WHERE {what}_id IS NOT NULL RETURNING id",
+        )
+        for what in ("holder", "publisher", "service_type")
+    },
+    **{
+        f"a {what} of another organization": of(
+            "ticket",
+            NAMED,
+            f"UPDATE {table} SET organization_id = gen_random_uuid() FROM tickets "
+            f"WHERE {table}.id = {what}_id RETURNING tickets.id",
+        )
+        for what, table in (("holder", "attendants"), ("publisher", "publishers"), ("service_type", "service_types"))
+    },
     "two live tickets of one conversation": of(
         "ticket",
         CHAIN,
