@@ -4,9 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -36,59 +34,7 @@ from servicekit.testing import eventually
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
-@dataclass(frozen=True)
-class Event:
-    name: str
-    data: str
-    id: str
-
-
-class Listener:
-    def __init__(self, response: httpx.Response) -> None:
-        self.lines = response.iter_lines()
-        self.last_id = ""
-        self.greeting = self.block()
-
-    def block(self) -> dict[str, str]:
-        fields: dict[str, str] = {}
-        for line in self.lines:
-            if not line:
-                break
-            name, _, value = line.partition(":")
-            fields[name] = value.strip()
-        self.last_id = fields.get("id", self.last_id)
-        return fields
-
-    def next(self, skip: tuple[str, ...] = ("counts",)) -> Event:
-        while True:
-            fields = self.block()
-            if "event" in fields and fields["event"] not in skip:
-                return Event(fields["event"], fields["data"], fields.get("id", ""))
-            assert fields, "the stream ended"
-
-    def ended(self) -> bool:
-        return not self.block()
-
-
 Listen = Callable[..., Any]
-
-
-@pytest.fixture
-def listen(gateway: Running, world: World) -> Listen:
-    @contextmanager
-    def connect(keys: list[str], attendant: str = "", last_id: str = "", token: str = "") -> Iterator[Listener]:
-        attendant = attendant or str(uuid4())
-        world.audience[attendant] = keys
-        headers = {"Authorization": f"Bearer {token or world.token(attendant)}", "Last-Event-ID": last_id}
-        with (
-            httpx.Client(base_url=gateway.url, timeout=10, trust_env=False) as client,
-            client.stream("GET", "/api/v1/events", headers=headers) as response,
-        ):
-            assert response.status_code == 200
-            assert response.headers["Content-Type"] == "text/event-stream; charset=utf-8"
-            yield Listener(response)
-
-    return connect
 
 
 def opened(ticket_id: str, after: list[str]) -> tuple[str, bytes, str]:
