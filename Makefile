@@ -59,7 +59,7 @@ lint: install ## style, import rules and security checks of the Python code
 .PHONY: types
 types: install ## static types of the Python code
 	$(BIN)/mypy $(SOURCES) proto/generate.py deploy/docker deploy/tests/rendering.py \
-		$(addprefix deploy/containers/,engine.py images.py tcp.py cluster.py)
+		$(addprefix deploy/containers/,engine.py images.py cluster.py)
 
 .PHONY: contracts
 contracts: install ## contracts are well made, and what is generated from them is current

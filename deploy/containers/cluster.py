@@ -9,6 +9,7 @@ Services, so those parts are taken out of a pod's manifest before it is given to
 import base64
 import itertools
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,8 @@ import httpx
 import yaml
 from engine import Podman
 from rendering import Manifest, containers, named, of_kind
-from tcp import Address, forwarding, takes_connections
+
+from localservers.proxy import Address, Proxy
 
 NETWORK = "guiche"
 GATEWAY = "10.123.7.1"
@@ -44,8 +46,8 @@ class Pod:
         (container,) = self.spec["containers"]
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
         probe = container[kind]
-        if socket := probe.get("tcpSocket"):
-            return takes_connections((self.address, ports[socket["port"]]))
+        if tcp := probe.get("tcpSocket"):
+            return takes_connections((self.address, ports[tcp["port"]]))
         asked = probe["httpGet"]
         try:
             url = f"http://{self.address}:{ports[asked['port']]}{asked['path']}"
@@ -199,8 +201,8 @@ class Cluster:
     @contextmanager
     def service(self, name: str) -> Iterator[int]:
         """A port of this machine's own that leads to the ready pods of a Service that is not headless."""
-        with forwarding("127.0.0.1", self.next_pod(name, self.port_of(name))) as port:
-            yield port
+        with Proxy(self.next_pod(name, self.port_of(name))) as proxy:
+            yield proxy.port
 
     def port_of(self, name: str) -> str:
         spec = named(self.manifests, "Service", name)["spec"]
@@ -241,6 +243,14 @@ class Installation:
     def read(self) -> dict[str, Any]:
         told: dict[str, Any] = json.loads(self.told.read_text())
         return told
+
+
+def takes_connections(address: Address) -> bool:
+    try:
+        socket.create_connection(address, timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def as_podman_secret(data: dict[str, str]) -> str:

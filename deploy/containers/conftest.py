@@ -13,11 +13,11 @@ from correspondent import Correspondent
 from engine import Podman, podman
 from image_packages import OWNERS
 from rendering import render
-from tcp import forwarding
 
 from all_in_one.demo import filling
 from all_in_one.environment import free_ports
 from localservers.postgres import postgres
+from localservers.proxy import Proxy, always
 from localservers.rabbitmq import rabbitmq
 from servicekit.tokens import make_keys
 
@@ -53,10 +53,9 @@ def installation(
         def from_pods(url: str) -> str:
             """The same server, as pods reach it."""
             parts = urlsplit(url)
-            local = ("127.0.0.1", int(parts.port or 0))
-            port = stack.enter_context(forwarding(GATEWAY, lambda: local))
+            proxy = stack.enter_context(Proxy(always(int(parts.port or 0)), GATEWAY))
             user = parts.netloc.rpartition("@")[0]
-            return urlunsplit(parts._replace(netloc=f"{user}@{GATEWAY}:{port}"))
+            return urlunsplit(parts._replace(netloc=f"{user}@{GATEWAY}:{proxy.port}"))
 
         administrative = from_pods(server.url.replace("+psycopg", ""))
         databases = {owner: server.database(f"guiche_{owner}") for owner in OWNERS}
@@ -87,10 +86,8 @@ def installation(
 @pytest.fixture
 def customers(installation: Installation) -> Iterator[Correspondent]:
     """Takes what the installation sends."""
-    running = Correspondent(*installation.read()["relay"])
-    running.start()
-    yield running
-    running.stop()
+    with Correspondent(*installation.read()["relay"]) as running:
+        yield running
 
 
 def fill(keys: Path, databases: dict[str, str], port: int, smtp_port: int) -> None:
