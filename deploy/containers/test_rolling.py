@@ -30,7 +30,7 @@ class Attendant(threading.Thread):
 
     def __init__(self, base: str, username: str, kept: bool) -> None:
         """kept: whether it keeps its connection, as a proxy does, or opens one for each request."""
-        super().__init__(name=username)
+        super().__init__(name=username, daemon=True)
         self.base, self.username = base, username
         headers = {} if kept else {"Connection": "close"}
         self.client = httpx.Client(base_url=f"{base}/api/v1", timeout=30, headers=headers)
@@ -75,7 +75,7 @@ class Customer(threading.Thread):
     """Writes mail after mail, each until it is accepted, as any sending server does, and keeps what went wrong."""
 
     def __init__(self, system: System, mark: str) -> None:
-        super().__init__(name="customer")
+        super().__init__(name="customer", daemon=True)
         self.system, self.mark = system, mark
         self.ended = threading.Event()
         self.failures: list[str] = []
@@ -85,11 +85,12 @@ class Customer(threading.Thread):
         while not self.ended.wait(PAUSE):
             subject = f"{self.mark} {len(self.accepted)}"
             mail = letter(subject).as_bytes()
-            while not self.send(mail):
-                self.ended.wait(PAUSE)
+            while not self.sent(mail):
+                if self.ended.wait(PAUSE):
+                    return
             self.accepted.append(subject)
 
-    def send(self, mail: bytes) -> bool:
+    def sent(self, mail: bytes) -> bool:
         try:
             self.system.send(mail)
         except (OSError, smtplib.SMTPException) as error:
@@ -102,7 +103,7 @@ class Page(threading.Thread):
     """An open page: listens to what is pushed, and comes back when a stream ends, as browsers do."""
 
     def __init__(self, base: str, username: str) -> None:
-        super().__init__(name="page")
+        super().__init__(name="page", daemon=True)
         self.attendant = Attendant(base, username, kept=False)
         self.ended = threading.Event()
         self.failures: list[str] = []
@@ -147,6 +148,7 @@ def under_load(installation: Installation, mark: str) -> Iterator[tuple[list[Att
             worker.ended.set()
         for worker in workers:
             worker.join(60)
+    assert not [worker.name for worker in workers if worker.is_alive()], "everybody gets an answer in the end"
 
 
 @pytest.mark.timeout(1800)
