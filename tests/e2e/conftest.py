@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +9,7 @@ from typing import Any
 
 import pytest
 from correspondent import Correspondent
-from e2e_support import Browser, Collector, System
+from e2e_support import Browser, Collector, System, serving
 from playwright.sync_api import sync_playwright
 
 from all_in_one.environment import free_ports, free_range
@@ -56,10 +53,8 @@ def installation() -> dict[str, Any] | None:
 @pytest.fixture(scope="session")
 def customers_server(installation: dict[str, Any] | None) -> Iterator[Correspondent]:
     """Where everything goes that the system sends."""
-    running = Correspondent(*installation["relay"]) if installation else Correspondent()
-    running.start()
-    yield running
-    running.stop()
+    with Correspondent(*(installation["relay"] if installation else ())) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -93,27 +88,14 @@ def started_here(
         "GUICHE_OTLP_ENDPOINT": collector.address,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
     }
-    with (data / "up.log").open("wb") as log:
-        command = [sys.executable, "-m", "all_in_one", "serve"]
-        supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    try:
-        told = eventually(lambda: started(data, supervisor), seconds=120)
-        yield System(data, told)
-    finally:
-        supervisor.send_signal(signal.SIGTERM)
-        supervisor.wait(timeout=60)
+    with serving(data, environment) as system:
+        yield system
 
 
 @pytest.fixture(autouse=True)
 def answering(system: System) -> None:
     """A test may leave killed processes behind, whose successors are still on their way."""
     eventually(system.answers, seconds=60)
-
-
-def started(data: Path, supervisor: "subprocess.Popen[bytes]") -> dict[str, object] | None:
-    assert supervisor.poll() is None, (data / "up.log").read_text()[-4000:]
-    file = data / "up.json"
-    return json.loads(file.read_text()) if file.exists() else None
 
 
 @pytest.fixture(scope="session")

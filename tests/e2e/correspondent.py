@@ -4,13 +4,13 @@ import email.policy
 import re
 import smtplib
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from copy import deepcopy
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.utils import parseaddr
-from typing import Any
+from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -49,7 +49,7 @@ class Correspondent:
         self.refused: dict[str, str] = {}
         self.routes: dict[str, int] = {}
         self.strips = False
-        self.onward = ThreadPoolExecutor(1)
+        self.handed_over: list[Future[None]] = []
         self.lock = threading.Lock()
         self.port = port or free_ports(1)[0]
         self.controller = Controller(self, hostname=host, port=self.port, ready_timeout=10)
@@ -71,10 +71,24 @@ class Correspondent:
         for address in envelope.rcpt_tos:
             if port := self.routes.get(address.rpartition("@")[2]):
                 # As servers do: accepted first, handed over afterwards.
-                self.onward.submit(self.hand_over, sender, address, parsed, port)
+                self.handed_over.append(Future())
+                onward = (self.handed_over[-1], sender, address, parsed, port)
+                # A daemon: a server that does not answer keeps nobody from ending.
+                threading.Thread(target=self.hand_over, args=onward, name="onward", daemon=True).start()
         return "250 OK"
 
-    def hand_over(self, sender: str, address: str, mail: EmailMessage, port: int) -> None:
+    def hand_over(self, done: "Future[None]", *mail: Any) -> None:
+        try:
+            done.set_result(self.send_on(*mail))
+        except Exception as error:
+            done.set_exception(error)
+
+    def all_is_handed_over(self) -> None:
+        """Raises what went wrong where something did."""
+        for one in list(self.handed_over):
+            one.result(timeout=60)
+
+    def send_on(self, sender: str, address: str, mail: EmailMessage, port: int) -> None:
         if self.strips:
             sender, mail = sender or parseaddr(str(mail["From"]))[1], deepcopy(mail)
             for name in MARKS_OF_MACHINES:
@@ -87,7 +101,13 @@ class Correspondent:
 
     def stop(self) -> None:
         self.controller.stop()
-        self.onward.shutdown()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @property
     def address(self) -> str:

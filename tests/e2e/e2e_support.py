@@ -2,11 +2,15 @@
 
 import gzip
 import json
+import os
+import signal
 import smtplib
+import subprocess
+import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +19,10 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import pika
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from playwright.sync_api import Page
 
-from localservers.rabbitmq import RabbitMQ
+from localservers.processes import dying_with_guard
 from servicekit.testing import eventually
 
 PASSWORD = "guiche"
@@ -61,21 +64,18 @@ class System:
         except httpx.HTTPError:
             return False
 
-    def measured(self, metric: str, processes: Iterable[str]) -> float:
-        """The sum of a metric over processes; each must have it."""
-        total = 0.0
-        for process in processes:
-            text = httpx.get(f"http://127.0.0.1:{self.told['processes'][process]['watch']}/metrics").text
-            samples = [line for line in text.splitlines() if line.startswith(metric)]
-            total += sum(float(line.rsplit(" ", 1)[1]) for line in samples)
-        return total
-
     def pids(self, name: str) -> list[int]:
         """The process as it is now, its main one first: the supervisor starts one anew that was killed."""
         found = [
             int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self.is_mine(entry, name)
         ]
         return sorted(found)
+
+    def environment(self) -> dict[str, str]:
+        """What every process of it is given."""
+        (pid, *_) = self.pids("mail-api")
+        words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+        return dict(word.split("=", 1) for word in words if "=" in word)
 
     def is_mine(self, process: Path, name: str) -> bool:
         service, _, kind = name.partition("-")
@@ -86,6 +86,32 @@ class System:
             return False
         wanted = [b"-m", service.encode(), *([kind.encode()] if kind else [])]
         return words[1 : 1 + len(wanted)] == wanted and f"GUICHE_DATA={self.data}".encode() in environ.split(b"\0")
+
+
+@contextmanager
+def serving(data: Path, environment: Mapping[str, str], seconds: float = 120) -> Iterator[System]:
+    """Each service in processes of its own, as `make up` runs it; seconds: until all are ready."""
+    log, file = data / "up.log", data / "up.json"
+    with log.open("wb") as output:
+        # It ends also when this process is killed; and in a group of its own, so that nothing is left of it should it
+        # not end by itself.
+        command = [*dying_with_guard(signal.SIGTERM), sys.executable, "-m", "all_in_one", "serve"]
+        supervisor = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
+
+    def told() -> dict[str, Any] | None:
+        assert supervisor.poll() is None, log.read_text()[-4000:]
+        return json.loads(file.read_text()) if file.exists() else None
+
+    try:
+        yield System(data, eventually(told, seconds))
+    finally:
+        supervisor.send_signal(signal.SIGTERM)
+        try:
+            supervisor.wait(timeout=90)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(supervisor.pid, signal.SIGKILL)
+            supervisor.wait()
 
 
 def letter(
@@ -150,11 +176,6 @@ def tickets_of(system: System, mark: str) -> Counter[str]:
             return Counter(row["subject"] for row in all_tickets(ana) if row["subject"].startswith(mark))
     except (httpx.HTTPError, AssertionError):
         return Counter()
-
-
-def dead_letters(broker: RabbitMQ) -> int:
-    with pika.BlockingConnection(pika.URLParameters(broker.url)) as connection:
-        return connection.channel().queue_declare("guiche.dead", passive=True).method.message_count
 
 
 class Browser:
@@ -231,6 +252,3 @@ class Collector:
     def __exit__(self, *_: object) -> None:
         self.server.shutdown()
         self.server.server_close()
-
-
-__all__ = ["json"]

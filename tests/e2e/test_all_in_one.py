@@ -119,7 +119,7 @@ def test_of_two_hundred_mails_all_that_were_accepted_are_one_ticket_after_a_kill
         eventually(lambda: len(customers.accepted) >= 100, seconds=60)
         process.kill()
         process.wait()
-    with running(tmp_path, ports) as (system, _):
+    with running(tmp_path, ports) as (system, process):
         customers.join(timeout=120)
         if len(customers.accepted) < 200:
             show_threads(process)

@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
 from conversing import somebody
 from correspondent import Correspondent
@@ -15,6 +17,7 @@ from test_all_in_one import running
 
 from all_in_one.environment import OWNERS, free_ports
 from localservers.postgres import Postgres
+from servicekit.testing import eventually
 
 OURS, THEIRS = "sac@alfa.example", "sac@beta.example"
 
@@ -30,12 +33,6 @@ def mailbox(environment: dict[str, str], system: System, address: str) -> None:
         ("routing", "rule", "add", organization, account, level),
     ):
         subprocess.run([sys.executable, "-m", *words], env=environment, check=True, capture_output=True)
-
-
-def environment_of(system: System) -> dict[str, str]:
-    (pid, *_) = system.pids("mail-api")
-    words = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
-    return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 @pytest.mark.timeout(300)
@@ -55,7 +52,7 @@ def test_two_installations_do_not_answer_each_other_without_end(
     monkeypatch.setenv("GUICHE_SMTP_RELAY", customers_server.address)
     port, smtp_port = free_ports(2)
     with running(tmp_path, (port, smtp_port)) as (other, _):
-        mailbox(environment_of(system), system, ours)
+        mailbox(system.environment(), system, ours)
         mailbox({**os.environ, "GUICHE_KEYS": str(tmp_path / "keys"), **files(tmp_path)}, other, theirs)
         customers_server.strips = strips
         customers_server.routes = {"alfa.example": system.told["smtpPort"], "beta.example": smtp_port}
@@ -70,11 +67,21 @@ def test_two_installations_do_not_answer_each_other_without_end(
                 customer = somebody()
                 installation.send(letter(f"Depois {uuid4().hex[:8]}", sender=customer), to=address, sender=customer)
                 customers_server.acknowledgement(customer)
+            customers_server.all_is_handed_over()
+            kinds = eventually(lambda: arrived(os.environ["GUICHE_MAIL_DATABASE_URL"], subject), seconds=30)
+            assert [bool(kind) for kind in kinds] == [not strips], "they got it, and know whether a machine sent it"
         finally:
             customers_server.strips, customers_server.routes = False, {}
     echoes = [one for one in customers_server.received if subject in str(one.mail["Subject"])]
     exchanged = [to_domain(one.recipients[0]) for one in echoes]
     assert exchanged == (["beta.example", "alfa.example"] if strips else ["beta.example"])
+
+
+def arrived(url: str, subject: str) -> list[str]:
+    """Mails about this, by which kind of automatic mail they are; empty for a person's."""
+    query = "SELECT automatic FROM messages WHERE direction = 'IN' AND strpos(subject, %s) > 0"
+    with closing(psycopg.connect(url.replace("+psycopg", "", 1))) as connection:
+        return [kind for (kind,) in connection.execute(query, [subject])]
 
 
 def to_domain(address: str) -> str:

@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
@@ -13,38 +12,22 @@ from uuid import UUID, uuid4
 
 import pika
 import psycopg
-from faults_flood import Flood, query
-from faults_house import House, full, signalled, state_of
-from faults_proxy import Proxy
+from faults_flood import Flood
+from faults_freezing import PAST_HEARTBEATS, stopped, wait
+from faults_house import House, full
 from pika.adapters.blocking_connection import BlockingChannel
 
 from all_in_one.up import PROCESSES
+from localservers.proxy import Proxy
 from servicekit.events.amqp import EXCHANGE, queue_of
 from servicekit.events.rabbitmq import declare
 from servicekit.events.topology import CONSUMERS
 from servicekit.testing import eventually
 
 NAMES = [f"{service}-{process}".rstrip("-") for service, process in PROCESSES]
-# Those that hold a lease, with what takes their work over.
-LEASED = {
-    "mail-ingest": ("mail", "ingest"),
-    "mail-send": ("mail", "send"),
-    "mail-worker": ("mail", "worker"),
-    "mail-scheduler": ("mail", "scheduler"),
-    "routing-worker": ("routing", "worker"),
-    "ticket-worker": ("ticket", "worker"),
-}
-# Longer than every lease (10 s) and than the heartbeat of the broker's connections allows (2 × 20 s).
-PAST_LEASES = 14.0
-PAST_HEARTBEATS = 50.0
 # Of the lines, those that are never idle.
 BUSY = ("database", "broker")
 FEWEST_EVENTS = 10
-
-
-def wait(seconds: float) -> None:
-    """The time is what is tried: it cannot be waited for by a condition."""
-    threading.Event().wait(seconds)
 
 
 def kill_in_turn(house: House, flood: Flood, rounds: int = 1, pause: float = 2.0, names: Sequence[str] = NAMES) -> None:
@@ -145,36 +128,6 @@ def refuses_to_grow(house: House) -> bool:
     return False
 
 
-def freeze_past_the_leases(house: House, flood: Flood, seconds: float = PAST_LEASES) -> None:
-    with frozen(house, tuple(LEASED)):
-        wait(seconds)
-
-
-@contextmanager
-def frozen(house: House, names: tuple[str, ...]) -> Iterator[None]:
-    """Others take their work over meanwhile; then the frozen ones go on as if nothing had been."""
-    with ExitStack() as others, stopped(house, names):
-        for name in names:
-            others.enter_context(house.another(*LEASED[name]))
-        yield
-
-
-@contextmanager
-def stopped(house: House, names: Sequence[str]) -> Iterator[None]:
-    standing: list[int] = []
-    try:
-        for name in names:
-            standing += house.kill(name, signal.SIGSTOP)
-        eventually(lambda: all(state_of(pid) == "T" for pid in standing), seconds=30)
-        yield
-        assert all(state_of(pid) == "T" for pid in standing), "they stood still all the time"
-    finally:
-        for pid in standing:
-            signalled(pid, signal.SIGCONT)
-    # Beside those that have taken their work over.
-    wait(1)
-
-
 def slow_lines(house: House, flood: Flood, seconds: float = 8.0, delay: float = 0.05) -> None:
     before = {name: line.delayed for name, line in house.lines.items()}
     try:
@@ -233,14 +186,16 @@ def double_and_shuffle(house: House, flood: Flood, events: int = 100) -> None:
         for service, types in CONSUMERS.items():
             for event_type in types:
                 channel.queue_unbind(queue_of(service), EXCHANGE, event_type)
+        doubled = 0
         try:
             gather(channel, ours, events)
         finally:
-            # Queues without their bindings must not be, whatever failed.
+            # Queues without their bindings must not be, whatever failed, and nobody else has what this one holds.
             declare(channel, CONSUMERS)
-        for event_type in everybody:
-            channel.queue_unbind(ours, EXCHANGE, event_type)
-        assert pass_on(channel, ours) >= FEWEST_EVENTS, "that many came twice"
+            for event_type in everybody:
+                channel.queue_unbind(ours, EXCHANGE, event_type)
+            doubled = pass_on(channel, ours)
+        assert doubled >= FEWEST_EVENTS, "that many came twice"
 
 
 def gather(channel: BlockingChannel, ours: str, events: int) -> None:
@@ -311,8 +266,7 @@ class RefusedForItsTime(NamedTuple):
 
 def refused_for_their_time(house: House) -> dict[UUID, RefusedForItsTime]:
     """By id, what waits to be routed and could not be, since a neighbour took the token for too old; oldest first."""
-    rows = query(
-        house,
+    rows = house.query(
         "routing",
         "SELECT id, attempts, next_at FROM occurrences "
         "WHERE done_at IS NULL AND last_error LIKE '%%token has expired%%' ORDER BY position",

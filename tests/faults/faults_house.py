@@ -14,14 +14,14 @@ from typing import Any
 
 import psycopg
 from correspondent import Correspondent
-from e2e_support import System
-from faults_proxy import Proxy, always
+from e2e_support import System, serving
 from sqlalchemy import make_url
 
-from all_in_one.environment import free_ports, free_range
+from all_in_one.environment import SETTINGS_FILE, free_ports, free_range
 from all_in_one.up import PROCESSES
 from localservers.postgres import Postgres, postgres
 from localservers.processes import dying_with_guard, free_port
+from localservers.proxy import Proxy, always
 from localservers.rabbitmq import RabbitMQ, rabbitmq
 from servicekit.testing import eventually
 
@@ -51,8 +51,7 @@ class House:
         if self.small_disks:
             disk(self.stack, self.data / "database", DATABASE_SIZE)
             disk(self.stack, self.data / "files", FILES_SIZE)
-        self.customers.start()
-        self.stack.callback(self.customers.stop)
+        self.stack.enter_context(self.customers)
         self.stack.callback(self.server_stack.close)
         self.start_database()
         self.broker = self.stack.enter_context(rabbitmq(self.data / "broker"))
@@ -63,16 +62,9 @@ class House:
             "relay": self.customers.port,
             "receiver": smtp_port,
         }.items():
-            self.lines[name] = Proxy(always(target))
-            self.stack.callback(self.lines[name].stop)
+            self.lines[name] = self.stack.enter_context(Proxy(always(target)))
         environment = {**os.environ, **self.settings(port, smtp_port)}
-        with (self.data / "up.log").open("wb") as log:
-            # It ends also when this process is killed; and in a group of its own, so that nothing is left of it should
-            # it not end by itself.
-            command = [*dying_with_guard(signal.SIGTERM), sys.executable, "-m", "all_in_one", "serve"]
-            self.supervisor = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
-        self.stack.callback(self.end)
-        self.system = System(self.data, eventually(self.told, seconds=300))
+        self.system = self.stack.enter_context(serving(self.data, environment, seconds=300))
 
     def settings(self, port: int, smtp_port: int) -> dict[str, str]:
         url = make_url(self.server.url).set(port=self.lines["database"].port)
@@ -88,22 +80,6 @@ class House:
             "GUICHE_CLOCK": str(self.clock),
             "LD_PRELOAD": str(self.data / "clock.so"),
         }
-
-    def told(self) -> dict[str, Any]:
-        """What the supervisor says when all is ready; before, nothing."""
-        assert self.supervisor.poll() is None, (self.data / "up.log").read_text()[-4000:]
-        file = self.data / "up.json"
-        told: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-        return told
-
-    def end(self) -> None:
-        self.supervisor.send_signal(signal.SIGTERM)
-        try:
-            self.supervisor.wait(timeout=90)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(self.supervisor.pid, signal.SIGKILL)
-            self.supervisor.wait()
 
     # What is in the test's hands.
 
@@ -137,6 +113,13 @@ class House:
     def stop_database(self) -> None:
         self.server_stack.close()
 
+    def query(self, owner: str, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Of the database of one service."""
+        settings = json.loads((self.data / SETTINGS_FILE).read_text())
+        url = settings[f"GUICHE_{owner.upper()}_DATABASE_URL"].replace("+psycopg", "", 1)
+        with psycopg.connect(url) as connection:
+            return connection.execute(statement, values).fetchall()
+
     def database_answers(self) -> bool:
         try:
             psycopg.connect(self.server.url.replace("+psycopg", "", 1), connect_timeout=2).close()
@@ -154,9 +137,7 @@ class House:
     @contextmanager
     def another(self, *words: str, **changes: str) -> Iterator[int]:
         """A further process beside those that stand: it takes over what they let lie. Gives its id."""
-        (pid, *_) = self.system.pids("mail-api")
-        told = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
-        environment = dict(word.split("=", 1) for word in told if "=" in word) | {"GUICHE_WATCH_PORT": "0", **changes}
+        environment = self.system.environment() | {"GUICHE_WATCH_PORT": "0", **changes}
         with (self.data / "another.log").open("ab") as log:
             command = [*dying_with_guard(signal.SIGTERM), sys.executable, "-m", *words]
             process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)

@@ -5,8 +5,10 @@ Of those that take neither long nor the right to mount a disk; the others are am
 
 import faults
 import pytest
-from faults_flood import Flood, kept, poisoned
+from faults_flood import Flood
+from faults_freezing import frozen
 from faults_house import House
+from faults_kept import kept, poisoned
 
 KILLED = ("mail-receiver", "mail-send", "mail-worker", "ticket-api", "ticket-worker", "gateway")
 
@@ -16,7 +18,7 @@ def test_a_minute_of_everything_loses_and_doubles_nothing(house: House) -> None:
     # Few people: the minute is for the faults, and what they write has to be worked off afterwards.
     with Flood(house, customers=1, attendants=("ana",)) as flood:
         flood.grows(5)
-        with faults.frozen(house, ("mail-ingest", "routing-worker")):
+        with frozen(house, ("mail-ingest", "routing-worker")):
             faults.double_and_shuffle(house, flood, events=30)
             faults.cut_lines(house, flood, times=1, away=0.3)
             faults.slow_lines(house, flood, seconds=2)

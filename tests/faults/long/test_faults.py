@@ -6,8 +6,10 @@ Each fault by itself, so that one knows which it was. `make faults`; a minute of
 import faults
 import pytest
 from faults import Fault
-from faults_flood import Flood, kept, poisoned
+from faults_flood import Flood
+from faults_freezing import PAST_HEARTBEATS, freeze_past_the_leases
 from faults_house import House
+from faults_kept import kept, poisoned
 
 FAULTS: dict[str, Fault] = {
     "every process is killed every few seconds": lambda h, f: faults.kill_in_turn(h, f, rounds=2),
@@ -16,8 +18,8 @@ FAULTS: dict[str, Fault] = {
     "the database crashes": faults.crash_the_database,
     "the disk of files is full": lambda h, f: faults.fill_the_disk_of_files(h, f, seconds=15),
     "the disk of the database is full": lambda h, f: faults.fill_the_disk_of_the_database(h, f, seconds=15),
-    "workers freeze past their leases": faults.freeze_past_the_leases,
-    "workers freeze past their heartbeats": lambda h, f: faults.freeze_past_the_leases(h, f, faults.PAST_HEARTBEATS),
+    "workers freeze past their leases": lambda h, f: freeze_past_the_leases(h),
+    "workers freeze past their heartbeats": lambda h, f: freeze_past_the_leases(h, PAST_HEARTBEATS),
     "lines are slow": lambda h, f: faults.slow_lines(h, f, seconds=30),
     "lines are cut": faults.cut_lines,
     "lines fall silent": faults.silence_lines,
