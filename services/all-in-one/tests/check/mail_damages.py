@@ -27,9 +27,9 @@ MAIL = {
         ONCE,
         "ALTER TABLE raw_mails DROP CONSTRAINT raw_mails_account_id_message_id_content_hash_key",
         "CREATE TEMP TABLE copy AS SELECT * FROM raw_mails WHERE done_at IS NOT NULL ORDER BY id LIMIT 1",
-        # The state follows from the rest. The later one is named, so it is to come after all others.
+        # The state follows from the rest.
         "ALTER TABLE copy DROP COLUMN state",
-        "UPDATE copy SET id = 'ffffffff-ffff-7fff-bfff-ffffffffffff'",
+        "UPDATE copy SET id = gen_random_uuid()",
         "INSERT INTO raw_mails SELECT * FROM copy RETURNING id",
     ),
     "a mail that waits": of(
