@@ -108,6 +108,35 @@ existingSecret, key and url; `own` the Secret the chart makes of urls.
 {{- include "guiche.fromSecret" (dict "root" .root "name" "GUICHE_RABBITMQ_URL" "given" .root.Values.rabbitmq "ownKey" "rabbitmq" "what" "rabbitmq") }}
 {{- end }}
 
+{{/*
+objectStore.url, refused where a mail that was acknowledged would be lost with its pod: what is written beside a claim is
+gone with the container, and /tmp is a folder of each pod's own.
+*/}}
+{{- define "guiche.filesUrl" -}}
+{{- $store := .Values.objectStore }}
+{{- $url := required "objectStore.url must be given" $store.url }}
+{{- if hasPrefix "memory:" $url }}
+{{- fail "objectStore.url must not be memory: every mail would be lost with the process that took it." }}
+{{- end }}
+{{- if not (hasPrefix "file:" $url) }}
+{{- if $store.existingClaim }}
+{{- fail (printf "objectStore.existingClaim is for a folder, file:///folder, and objectStore.url is %s: nothing would be kept in the claim." $url) }}
+{{- end }}
+{{- else if not (regexMatch "^file://(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$" $url) }}
+{{- fail (printf "objectStore.url must be file:///folder, of letters, digits, dots, dashes and underscores, without a slash at the end, and is %s." $url) }}
+{{- else if not $store.existingClaim }}
+{{- fail (printf "objectStore.url is a folder, %s, and needs objectStore.existingClaim: without it each pod has files of its own, which are lost with it." $url) }}
+{{- else if hasPrefix "file:///tmp/" (printf "%s/" $url) }}
+{{- fail (printf "objectStore.url must not be at or below /tmp, which is a folder of each pod's own, and is %s." $url) }}
+{{- end }}
+{{- $url }}
+{{- end }}
+
+{{/* Where the claim is mounted. */}}
+{{- define "guiche.filesFolder" -}}
+{{- include "guiche.filesUrl" . | trimPrefix "file://" }}
+{{- end }}
+
 {{/* The environment of one process, of (dict root service about process fact). */}}
 {{- define "guiche.environment" -}}
 {{- $full := include "guiche.fullname" .root }}
@@ -127,7 +156,7 @@ existingSecret, key and url; `own` the Secret the chart makes of urls.
 {{ include "guiche.brokerVariable" . }}
 {{- end }}
 {{- if .about.files }}
-- {name: GUICHE_MAIL_FILES_URL, value: {{ required "objectStore.url must be given" $values.objectStore.url | quote }}}
+- {name: GUICHE_MAIL_FILES_URL, value: {{ include "guiche.filesUrl" .root | quote }}}
 {{- end }}
 {{- with .fact.port }}
 {{- if eq .name "grpc" }}
@@ -146,6 +175,9 @@ existingSecret, key and url; `own` the Secret the chart makes of urls.
 {{- end }}
 {{- if .fact.relay }}
 {{- $relay := $values.relay }}
+{{- if and (or $relay.password $relay.existingSecret) (not $relay.user) }}
+{{- fail "relay.password and relay.existingSecret need relay.user: without a user mails are handed over unencrypted, and as nobody." }}
+{{- end }}
 - {name: GUICHE_SMTP_RELAY, value: {{ required "relay.address must be given" $relay.address | quote }}}
 {{- with $relay.tls }}
 - {name: GUICHE_SMTP_RELAY_TLS, value: {{ . | quote }}}
