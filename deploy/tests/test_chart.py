@@ -285,6 +285,10 @@ def test_ingestion_scales_by_the_mails_that_wait() -> None:
     deployment = named(manifests, "Deployment", scaled["scaleTargetRef"]["name"])
     assert "replicas" not in deployment["spec"], "each upgrade would set what KEDA has chosen back"
     assert scaled["minReplicaCount"] >= 1
+    # The only wait of KEDA's that is not about having no replica at all.
+    behavior = scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    assert behavior == {"scaleDown": {"stabilizationWindowSeconds": 120}}
+    assert not {"cooldownPeriod", "pollingInterval", "fallback"} & set(scaled)
     (trigger,) = scaled["triggers"]
     assert trigger["type"] == "postgresql"
     assert trigger["metadata"]["query"].split("WHERE")[1].startswith(" done_at IS NULL AND failed_at IS NULL")
@@ -362,6 +366,7 @@ def allowed(properties: Manifest) -> list[str]:
         ({"image": {"digests": {"mail": "latest"}}}, "/image/digests/mail"),
         ({"keys": {"pem": {"mail.private.pem": "secret"}}}, "mail.private.pem"),
         ({"autoscaling": {"ingest": {"minReplicas": 0}}}, "/autoscaling/ingest/minReplicas"),
+        ({"autoscaling": {"ingest": {"cooldownSeconds": 3601}}}, "/autoscaling/ingest/cooldownSeconds"),
         ({"services": {"mail": {"processes": {"send": {"graceSeconds": 5}}}}}, "/services/mail/processes/send/graceSeconds"),
         ({"checker": {"schedule": "daily"}}, "/checker/schedule"),
         ({"checker": {"databases": {"gateway": {}}}}, "gateway"),

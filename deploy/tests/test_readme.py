@@ -1,14 +1,16 @@
 """What the chart's README says works, and what it warns of is refused."""
 
 import re
+from inspect import signature
 from typing import Any
 
 import pytest
 import yaml
 from helm_python import Chart, HelmError
-from rendering import CHART, MINIMAL, named, render
+from rendering import CHART, MINIMAL, containers, named, of_kind, render, rendered
 
 from gateway.config import Settings
+from servicekit.database import Database
 
 README = (CHART / "README.md").read_text()
 INGRESS = {"enabled": True, "host": "sac.example.com", "tlsSecret": "sac-tls"}
@@ -48,3 +50,20 @@ def test_an_ingress_that_is_not_trusted_is_refused_in_clear_words() -> None:
     assert "services.gateway.settings.trusted_proxies" in str(refused.value)
     trusted = {"services": {"gateway": {"settings": {"trusted_proxies": "10.244.0.0/16"}}}}
     assert named(render({**MINIMAL, **trusted, "http": {"ingress": INGRESS}}), "Ingress", "guiche-gateway")
+
+
+def test_the_readme_counts_the_connections_that_the_default_replicas_may_open() -> None:
+    deployments = of_kind(rendered("minimal"), "Deployment")
+    replicas = {
+        name: deployments[name]["spec"]["replicas"]
+        for name, _, container in containers(list(deployments.values()))
+        if any(variable["name"].endswith("_DATABASE_URL") for variable in container["env"])
+    }
+    mail, everybody = sum(n for name, n in replicas.items() if name.startswith("guiche-mail")), sum(replicas.values())
+    # As many overflow a pool as it keeps.
+    pool = 2 * signature(Database).parameters["pool"].default
+    assert f"a pool of at most {pool} connections" in " ".join(README.split())
+    assert f"{everybody} processes have a database, {mail} of them mail's" in " ".join(README.split())
+    assert f"| mail alone | {mail * pool} | {mail * (pool + 4)} |" in README
+    assert f"| all four on one server | {everybody * pool} | {everybody * (pool + 4)} |" in README
+    assert f"({len(replicas)} processes)" in README
