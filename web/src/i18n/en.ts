@@ -310,6 +310,7 @@ export const en: Catalogue = {
       ACCOUNT_NOT_ALLOWED: "This account may not reply to this ticket. Choose another.",
       NO_RECIPIENT: "Say whom the reply goes to.",
       RECIPIENT_INVALID: "An address cannot be used.",
+      TOO_MANY_RECIPIENTS: "A reply goes to 100 people at most, those in copy counted.",
       DELIVERY_NOT_ENDED: "This message is still being sent.",
       MESSAGE_NOT_FOUND: "This message no longer exists.",
       BODY_TOO_LARGE: "The content is too large.",

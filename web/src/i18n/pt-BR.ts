@@ -309,6 +309,7 @@ export const ptBR = {
       MESSAGE_TOO_LARGE: "O texto e os anexos juntos passam do limite de tamanho.",
       NO_RECIPIENT: "Informe para quem a resposta vai.",
       RECIPIENT_INVALID: "Há um endereço que não pode ser usado.",
+      TOO_MANY_RECIPIENTS: "Uma resposta vai para no máximo 100 pessoas, contando as em cópia.",
       ACCOUNT_NOT_ALLOWED: "Esta conta não pode responder a este ticket. Escolha outra.",
       DELIVERY_NOT_ENDED: "Esta mensagem ainda está sendo enviada.",
       MESSAGE_NOT_FOUND: "Esta mensagem não existe mais.",

@@ -69,6 +69,7 @@ REASONS: dict[str, tuple[int, str]] = {
     "AWAIT_UNTIL_INVALID": (400, "Not a time to wait until"),
     "MESSAGE_EMPTY": (400, "There is nothing to send"),
     "RECIPIENT_INVALID": (400, "Not an address mail can be sent to"),
+    "TOO_MANY_RECIPIENTS": (400, "More people than one mail can be sent to"),
     "ACCOUNT_NOT_ALLOWED": (403, "This account may not answer here"),
     "UNKNOWN_FIELD": (400, "There is no such field or parameter"),
     "INVALID_REQUEST": (400, TITLES[400]),

@@ -1,6 +1,7 @@
 """Replies: what may be chosen, what is refused, and the draft that leaves when the ticket service says so."""
 
 from email.utils import getaddresses
+from itertools import count
 from uuid import UUID, uuid4
 
 import pytest
@@ -192,6 +193,19 @@ def test_what_is_no_address_is_refused_by_the_name_of_its_field(api, ticket, add
     for field in ("to", "cc", "bcc"):
         given = {field: ["bia@example.com", address]}
         assert refusal(api.prepare, ticket, **given) == ("INVALID_ARGUMENT RECIPIENT_INVALID", [f"{field}[1]"])
+
+
+def test_a_reply_goes_to_no_more_people_than_every_server_takes(api, ticket, replied, send, customer, state_of):
+    people = [f"pessoa{n}@example.com" for n in range(101)]
+    given = {"to": people[:10], "cc": people[10:60], "bcc": people[60:]}
+    refused = refusal(api.prepare, ticket, **given)
+    assert refused == ("INVALID_ARGUMENT TOO_MANY_RECIPIENTS", ["cc"])
+    # One of them twice is one.
+    message_id = replied(ticket, **{**given, "bcc": [*people[60:100], people[0].upper()]})
+    customer.rcpt = lambda _: "452 4.5.3 too many" if next(asked) >= 100 else None
+    asked = count()
+    send()
+    assert (state_of(message_id), customer.got[0].rcpt_tos) == ("SENT", people[:100])
 
 
 def test_addresses_of_our_own_are_refused_and_those_of_others_here_are_not_told_of(api, ticket, account, database):

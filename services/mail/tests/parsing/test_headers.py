@@ -31,6 +31,10 @@ from mail.parsing.model import Address
         ("Ana Silva ana@example.com", [Address("Ana Silva", "ana@example.com")]),
         ("ana@example.com bia@example.com", [Address("", "ana@example.com"), Address("", "bia@example.com")]),
         ("ana @ example . com", [Address("", "ana@example.com")]),
+        # Of somebody else, or of nobody, but certainly not anasilva@example.com.
+        ('"ana silva"@example.com', [Address("ana silva @example.com", "")]),
+        ('"ana silva@example.com"', [Address("ana silva@example.com", "")]),
+        ('"ana.silva"@example.com', [Address("", "ana.silva@example.com")]),
         ("ana@example.com; bia@example.com", [Address("", "ana@example.com"), Address("", "bia@example.com")]),
     ],
 )  # fmt: skip

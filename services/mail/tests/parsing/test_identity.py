@@ -33,6 +33,15 @@ def test_trace_headers_are_looked_for_where_mails_have_them_and_all_else_is_hash
     assert content_hash(b"X-A: b\r\n" * 1_200_000 + MAIL) != content_hash(MAIL)
 
 
+def test_line_ends_are_the_same_wherever_they_stand_in_a_long_mail() -> None:
+    """A mail is hashed in pieces, and a line end may lie on their border."""
+    for length in range(65_530, 65_540):
+        body = b"x" * length + b"\r\n" + b"y" * 65_536 + b"\r"
+        assert content_hash(MAIL + body + b"z\r\n\r\n") == content_hash(MAIL + body.replace(b"\r\n", b"\n") + b"z")
+        assert content_hash(MAIL + body + b"z") != content_hash(MAIL + body.replace(b"\r", b"") + b"z")
+    assert content_hash(MAIL + b"\r\n" * 100_000) == content_hash(MAIL + b"\n" * 65_537) == content_hash(MAIL)
+
+
 def test_a_message_id_is_found_in_any_spelling() -> None:
     assert message_id(MAIL) == "1@example.com"
     assert message_id(b"message-id:\r\n <1@example.com>\r\n\r\n") == "1@example.com"

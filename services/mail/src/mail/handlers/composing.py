@@ -1,10 +1,12 @@
 """A message as the mail that leaves. A reply is made once and kept, so that each attempt sends the same bytes."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
+from threading import Lock
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,6 +24,10 @@ from mail.storage import accounts, directory
 from mail.storage import messages as stored
 from servicekit.database import Database
 
+# What is larger is composed one at a time: the standard library holds a mail about four times while it makes it.
+LARGE = 1024 * 1024
+COMPOSING_LARGE = Lock()
+
 
 def composed(
     database: Database, files: Files, delivery: Row[Any], message: Message, organization_id: UUID
@@ -32,7 +38,8 @@ def composed(
     with database.transaction() as connection:
         made = mail_of(connection, message, organization_id)
         attachments = stored.attachments_of(connection, [message.id])[message.id]
-    content = compose(replace(made, files=[file_of(files, one) for one in attachments]))
+    with COMPOSING_LARGE if sum(one.size for one in attachments) > LARGE else nullcontext():
+        content = compose(replace(made, files=[file_of(files, one) for one in attachments]))
     key = file_key(organization_id, sha256(content).hexdigest())
     files.put(key, content)
     return content, key

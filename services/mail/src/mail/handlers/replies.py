@@ -23,6 +23,8 @@ from servicekit.errors import Failure, InvalidRequest, NotAllowed, Violation
 from servicekit.ids import new_id
 
 MOST_COPIES = 50
+# Of one reply in all: no server need take more for one mail (RFC 5321, 4.5.3.1.8), and refuses the next "for now".
+MOST_RECIPIENTS = 100
 # Who began a conversation speaks for nobody else; who joins by a signed name got a mail of ours.
 TRUSTED = ("", "REPLY_ADDRESS", "SIGNED_MESSAGE_ID")
 
@@ -35,6 +37,10 @@ class AccountNotAllowed(NotAllowed):
 
 class RecipientInvalid(InvalidRequest):
     reason = "RECIPIENT_INVALID"
+
+
+class TooManyRecipients(InvalidRequest):
+    reason = "TOO_MANY_RECIPIENTS"
 
 
 class MessageTooLarge(InvalidRequest):
@@ -205,7 +211,12 @@ def recipients(
         raise NoRecipient(detail, violations=[Violation("to", "to.required", detail)])
     given = draft.to or draft.cc
     cc = people(draft.cc, names, seen) if given else unseen(known.cc, seen)
-    return to, cc, people(draft.bcc, names, seen)
+    bcc = people(draft.bcc, names, seen)
+    if len(seen) > MOST_RECIPIENTS:
+        detail = f"A reply goes to {MOST_RECIPIENTS} people at most, those in copy counted; these are {len(seen)}."
+        field = max(("to", to), ("cc", cc), ("bcc", bcc), key=lambda named: len(named[1]))[0]
+        raise TooManyRecipients(detail, violations=[Violation(field, "recipients.at_most", detail)])
+    return to, cc, bcc
 
 
 def violations(field: str, given: Sequence[str], ours: set[str]) -> Iterable[Violation]:

@@ -8,6 +8,7 @@ from mail.parsing.model import Address
 
 _TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|<([^<>]*)>|([(),;:])|(\\.|[^"<(),;:\\\s]+|["<\\])')
 _COMMENT_OR_SPACE = re.compile(r"\([^()]*\)|\s+")
+_SPACE = re.compile(r"\s")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 # Invisible characters and direction marks would make an address that looks like another one.
 _INVISIBLE = "\x00-\x20\x7f-\xa0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u2069\ufeff\ufffd"
@@ -73,9 +74,9 @@ def _keep(box: _Mailbox, found: list[Address], warnings: set[str]) -> None:
     if not email:
         words = _joined(words, ".")
         # A lone @ is a word of the name where an address stands beside it: `Ana @ Loja ana@example.com`.
-        if not any(map(normal_email, words)):
+        if not any(map(_email_of_word, words)):
             words = _joined(words, "@")
-        email, *others = list(filter(None, map(normal_email, words))) or [""]
+        email, *others = list(filter(None, map(_email_of_word, words))) or [""]
         words = [word for word in words if not email or "@" not in word]
     text = " ".join(words) or " ".join(box.comment)
     name = _BIDI.sub("", decode_words(text[:4000], warnings)).strip(" '")[:_NAME_CHARACTERS].replace(" , ", ", ")
@@ -89,12 +90,18 @@ def _joined(words: list[str], mark: str) -> list[str]:
     joined: list[str] = []
     open_end = False
     for word in words:
-        if joined and (open_end or word == mark or (mark == "@" and word.startswith(mark))):
+        follows = open_end or word == mark or (mark == "@" and word.startswith(mark))
+        if follows and joined and not _SPACE.search(joined[-1]):
             joined[-1] += word
         else:
             joined.append(word)
         open_end = word == mark or (mark == "@" and word.endswith(mark))
     return joined
+
+
+def _email_of_word(word: str) -> str:
+    """'' where it has spaces, which come from quotes: `"ana silva"@example.com` is not anasilva@example.com."""
+    return "" if _SPACE.search(word) else normal_email(word)
 
 
 def normal_email(text: str) -> str:
