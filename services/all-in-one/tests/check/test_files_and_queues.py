@@ -1,7 +1,9 @@
 """Files that are lost or changed, and messages that lie in the broker."""
 
 import os
+import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import pika
 import pytest
@@ -65,6 +67,45 @@ def test_a_file_named_by_another_hash_is_found(copied, table, column) -> None:
     ids = house.execute("mail", f"UPDATE {table} SET {column} RETURNING id")
     (broken,) = (result for name, result in house.check().items() if name.startswith(OWNERS_OF_FILES[table]))
     assert set(ids) == {finding.what for finding in broken.findings}
+
+
+@pytest.mark.parametrize("table", OWNERS_OF_FILES)
+def test_a_file_of_another_organization_is_found(copied, table) -> None:
+    house = copied("mail", files=True)
+    (own,) = (path for path in house.files.iterdir() if not path.name.startswith("."))
+    stranger = str(uuid4())
+    shutil.copytree(own, house.files / stranger)
+    moved = f"file_key = replace(file_key, '{own.name}', '{stranger}')"
+    ids = house.execute("mail", f"UPDATE {table} SET {moved} WHERE file_key <> '' RETURNING id")
+    assert named(house, table) == set(ids)
+
+
+@pytest.mark.parametrize("table", ["attachments", "deliveries"])
+@pytest.mark.parametrize(
+    "damage", ["UPDATE conversations SET organization_id = gen_random_uuid()", "DELETE FROM messages"]
+)
+def test_a_file_of_a_message_that_is_another_organization_s_or_none_is_found(copied, table, damage) -> None:
+    house = copied("mail")
+    ids = house.execute("mail", damage, f"SELECT id FROM {table} WHERE file_key <> ''")
+    assert ids
+    assert named(house, table) == set(ids)
+
+
+def test_a_mail_that_points_to_the_intact_file_of_another_is_found_by_reading_it(copied) -> None:
+    house = copied("mail")
+    (id, *_) = house.execute(
+        "mail",
+        "UPDATE raw_mails SET (file_key, size) = (SELECT file_key, size FROM raw_mails ORDER BY id DESC LIMIT 1) "
+        "WHERE id = (SELECT id FROM raw_mails ORDER BY id LIMIT 1) RETURNING id",
+    )
+    assert named(house, "raw_mails") == {id}
+    assert named(house, "raw_mails", hashing=False) == set()
+
+
+def named(house, table: str, **options: bool) -> set[str]:
+    """By the promise of the files that rows of this table own."""
+    results = house.check(lambda one: f"{one.of}: {one.words}".startswith(OWNERS_OF_FILES[table]), **options).values()
+    return {finding.what for result in results for finding in result.findings}
 
 
 def test_a_file_that_nobody_owns_is_left_over(copied) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from mail.checks.files import files_have_owners
 from mail.checks.inventory import CHUNK, File, Inventory
-from mail.checks.store import Store
+from mail.checks.store import LARGE, Store
+from mail.parsing import identity
 from servicekit.checking import Look
 
 # The house is built and lived in before the first of them, which takes its time on a busy machine.
@@ -97,6 +98,23 @@ def test_a_file_that_was_mended_is_read_again_and_a_right_one_is_not(put, tmp_pa
     store.look_anew()
     assert not store.look_up({right, mended})[mended].changed
     assert asked == {("get", right): 1, ("get", mended): 2}
+
+
+@pytest.mark.parametrize("text", [b"curta", b"longa" * LARGE])
+def test_what_was_read_as_a_file_is_read_once_more_as_a_mail(put, tmp_path, asked, text) -> None:
+    store, mail = Store(tmp_path.as_uri(), hashing=True), b"Subject: Oi\r\n\r\n" + text
+    key = put(mail)
+    assert store.look_up({key})[key].content_hash is None
+    for _ in range(2):
+        file = store.look_up({key}, {key: len(mail)})[key]
+        assert (file.changed, file.content_hash) == (False, identity.content_hash(mail))
+    assert store.look_up({key})[key].changed is False
+    assert asked["get", key] == 2
+
+
+def test_what_has_not_the_size_of_its_mail_is_not_read_as_one(put, tmp_path) -> None:
+    store, key = Store(tmp_path.as_uri(), hashing=True), put(b"Subject: Oi\n\nOi")
+    assert store.look_up({key}, {key: 3})[key].content_hash is None
 
 
 def test_what_lies_beside_the_organizations_is_none_of_ours(put, tmp_path) -> None:

@@ -12,16 +12,21 @@ from datetime import UTC, datetime
 
 CACHE_KIB = 64 * 1024
 CHUNK = 500
+COLUMNS = "key, size, written_at, changed, content_hash"
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """size: in bytes. changed: whether its content is another than its name says; None: nobody has read it."""
+    """size: in bytes. changed: whether its content is another than its name says; None: nobody has read it.
+
+    content_hash: as mail.parsing.identity has it; None: nobody has read it as a mail.
+    """
 
     key: str
     size: int
     written_at: datetime
     changed: bool | None = None
+    content_hash: bytes | None = None
 
 
 class Inventory:
@@ -38,6 +43,7 @@ class Inventory:
                 size INTEGER NOT NULL,
                 written_at REAL NOT NULL,
                 changed INTEGER,
+                content_hash BLOB,
                 owned INTEGER NOT NULL DEFAULT 0
             ) WITHOUT ROWID;
             CREATE INDEX changed ON files (key) WHERE changed;
@@ -50,12 +56,12 @@ class Inventory:
 
     def files(self, keys: Collection[str]) -> dict[str, File]:
         """Those of these keys that are known. keys: a few hundred."""
-        query = "SELECT key, size, written_at, changed FROM files WHERE key IN (SELECT value FROM json_each(?))"
+        query = f"SELECT {COLUMNS} FROM files WHERE key IN (SELECT value FROM json_each(?))"  # noqa: S608  # of constants
         return {row[0]: file_of(row) for row in self.database.execute(query, (json.dumps(list(keys)),))}
 
-    def remember(self, changed: dict[str, bool]) -> None:
-        rows = ((found, key) for key, found in changed.items())
-        self.database.executemany("UPDATE files SET changed = ? WHERE key = ?", rows)
+    def remember(self, read: Iterable[File]) -> None:
+        rows = ((file.changed, file.content_hash, file.key) for file in read)
+        self.database.executemany("UPDATE files SET changed = ?, content_hash = ? WHERE key = ?", rows)
 
     def forget_changed(self) -> None:
         """Whatever seemed changed is read again; what was as it should be stays so for as long as this lasts."""
@@ -70,7 +76,7 @@ class Inventory:
 
     def ownerless(self) -> Iterator[list[File]]:
         """Those that nobody has owned since ask_for_owners()."""
-        query = "SELECT key, size, written_at, changed FROM files WHERE owned < ?"
+        query = f"SELECT {COLUMNS} FROM files WHERE owned < ?"  # noqa: S608  # of constants
         found = self.database.execute(query, (self.owner_turn,))
         while rows := found.fetchmany(CHUNK):
             yield [file_of(row) for row in rows]
@@ -80,6 +86,7 @@ class Inventory:
         return int(counted)
 
 
-def file_of(row: tuple[str, int, float, int | None]) -> File:
-    key, size, written_at, changed = row
-    return File(key, size, datetime.fromtimestamp(written_at, UTC), None if changed is None else bool(changed))
+def file_of(row: tuple[str, int, float, int | None, bytes | None]) -> File:
+    key, size, written_at, changed, content_hash = row
+    read = None if changed is None else bool(changed)
+    return File(key, size, datetime.fromtimestamp(written_at, UTC), read, content_hash)
