@@ -17,20 +17,9 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from processes import descendants, memory, name_of
 from senders import send_all
-from system import (
-    STARTED_SECONDS,
-    ask,
-    descendants,
-    ended,
-    environment_of,
-    machine,
-    memory,
-    name_of,
-    running,
-    show,
-    until,
-)
+from system import STARTED_SECONDS, ask, ended, environment_of, machine, running, show, until
 
 from all_in_one.demo.company import PASSWORD
 from all_in_one.demo.mails import LETTERS

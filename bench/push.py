@@ -26,7 +26,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import psycopg
-from system import CONTEXT, Crowd, System, ask, cpu, descendants, idle, machine, memory, running, show
+from processes import cpu, descendants, memory
+from system import CONTEXT, Crowd, System, ask, idle, machine, running, show
 
 RATE = 10.0
 ARRIVES_SECONDS = 20.0

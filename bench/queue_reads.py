@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 from uuid import UUID
 
 from load_tickets import House, furnish, load
+from processes import cpu
 from sqlalchemy import create_engine
-from system import System, cpu, crowd, http_client, machine, running
+from system import System, crowd, http_client, machine, running
 
 from servicekit.database import Database
 from ticket.domain.facts import LIVE, Status
