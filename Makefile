@@ -67,10 +67,11 @@ contracts: install ## contracts are well made, and what is generated from them i
 	$(BIN)/python -m gateway.openapi --check
 
 .PHONY: proto
-proto: install ## generate Python, the OpenAPI document and the web client from the contracts
+proto: install web/node_modules/.installed ## write all that is derived from the contracts and from the table of verbs
 	$(BIN)/python proto/generate.py
 	$(BIN)/python -m gateway.openapi
-	$(BIN)/python -m localservers npm --prefix web run api
+	$(BIN)/python -m localservers npm --prefix web run --silent api
+	$(BIN)/python -m ticket.domain.drawing
 
 .PHONY: format
 format: install ## format the Python code

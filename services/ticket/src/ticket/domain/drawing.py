@@ -1,11 +1,17 @@
-"""The table of verbs as a document, drawn from the table itself: `python -m ticket.domain.drawing > VERBS.md`."""
+"""What is drawn from the table of verbs: the document, and the rows that the web app's mock goes by.
+
+Usage: python -m ticket.domain.drawing   writes services/ticket/VERBS.md and web/mock/rules.ts
+"""
+
+import json
+from pathlib import Path
 
 from ticket.domain.facts import LIVE, Status
 from ticket.domain.verbs import FOR_ATTENDANTS, TABLE, Rule, Standing, rule_for
 
 HEAD = """# The table of verbs
 
-Drawn from `domain/verbs.py` by `python -m ticket.domain.drawing`; a test keeps it current. `=` stays as it is.
+Drawn from `domain/verbs.py` by `make proto`; a test keeps it current. `=` stays as it is.
 
 ## What each verb does
 | verb | from | → status | holder | released | awaiting | new message | counted | who |
@@ -22,6 +28,9 @@ its department: on a colleague's, too.
 | status | unheld | mine | mine, released | a colleague's, released | as supervisor, a colleague's |
 | --- | --- | --- | --- | --- | --- |
 """
+MOCK = """// Drawn from services/ticket/src/ticket/domain/verbs.py by `make proto`: what attendants use.
+export const RULES = [
+"""
 SITUATIONS = {
     "unheld": (False, False, False, True, False),
     "mine": (True, True, False, True, False),
@@ -31,8 +40,15 @@ SITUATIONS = {
 }
 
 
-def drawn() -> str:
-    return HEAD + "".join(map(row, TABLE)) + MIDDLE + "".join(map(situations, Status))
+SERVICE = Path(__file__).resolve().parents[3]
+
+
+def drawings() -> dict[Path, str]:
+    """What each file must hold."""
+    return {
+        SERVICE / "VERBS.md": HEAD + "".join(map(row, TABLE)) + MIDDLE + "".join(map(situations, Status)),
+        SERVICE.parents[1] / "web/mock/rules.ts": MOCK + "".join(map(mocked, TABLE)) + "] as const;\n",
+    }
 
 
 def row(rule: Rule) -> str:
@@ -68,5 +84,24 @@ def situations(status: Status) -> str:
     return f"| {status} | {' | '.join(cells)} |\n"
 
 
+def mocked(rule: Rule) -> str:
+    if not rule.who:
+        return ""
+    said = {
+        "verb": rule.verb,
+        "kind": rule.kind,
+        "from": [status for status in Status if status in rule.sources],
+        "needs": rule.needs,
+        "who": sorted(rule.who),
+        "to": rule.to,
+        "holder": rule.holder,
+        "released": rule.released,
+        "awaiting": rule.awaiting,
+        "mark": rule.mark,
+    }
+    return f"  {json.dumps(said)},\n"
+
+
 if __name__ == "__main__":
-    print(drawn(), end="")  # noqa: T201  # its answer
+    for path, text in drawings().items():
+        path.write_text(text)
