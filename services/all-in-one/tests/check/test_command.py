@@ -65,6 +65,21 @@ def test_programs_read_json(copied, at, capsys) -> None:
     assert (broken["of"], broken["broken"], broken["findings"][0]["what"]) == ("ticket", 1, id)
 
 
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_where_no_broker_is_named_it_says_that_none_was_looked_at(lived_in, at, capsys, monkeypatch, words) -> None:
+    at(lived_in)
+    monkeypatch.delenv("GUICHE_RABBITMQ_URL")
+    assert main([*QUICK, *words]) == 0
+    assert "no broker, for GUICHE_RABBITMQ_URL is not set" in capsys.readouterr().out
+
+
+def test_a_broker_that_is_named_is_not_left_out(lived_in, at, capsys, monkeypatch) -> None:
+    at(lived_in)
+    monkeypatch.setenv("GUICHE_RABBITMQ_URL", "amqp://guest:guest@127.0.0.1:1/")
+    assert main(QUICK) == 2
+    assert "no broker" not in capsys.readouterr().out
+
+
 def test_a_database_that_is_away_ends_with_two_and_the_rest_is_looked_at(lived_in, at, capsys, monkeypatch) -> None:
     at(lived_in)
     monkeypatch.setenv("GUICHE_PUBLISHER_DATABASE_URL", "postgresql+psycopg://nobody:secret@127.0.0.1:1/nothing")

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from all_in_one.check.checking import Result, check
-from all_in_one.check.promises import Promise, promises
+from all_in_one.check.promises import Promise, left_out, promises
 from all_in_one.check.report import broken, document, table
 from all_in_one.check.settings import CheckSettings
 from all_in_one.environment import OWNERS, SETTINGS_FILE
@@ -36,7 +36,8 @@ def run(data: Path, words: Sequence[str]) -> int:
         # A store that cannot be opened, a server address that is none: whatever it is, nobody has looked.
         print(f"Could not look: {type(error).__name__}: {error}", file=sys.stderr)
         return UNSEEN
-    lines = [document(results, asked.most)] if asked.json else table(results, asked.most)
+    out = left_out(settings)
+    lines = [document(results, asked.most, out)] if asked.json else table(results, asked.most, out)
     print("\n".join(lines))
     return status(results, strict=asked.strict)
 

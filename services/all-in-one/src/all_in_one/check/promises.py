@@ -36,6 +36,7 @@ COPIES = (
     ("Copies of publishers are current", references.publishers_agree),
     ("Rules and levels name accounts that exist", references.accounts_are_known),
 )
+NO_BROKER = "no broker, for GUICHE_RABBITMQ_URL is not set: right where everything is one process, and only there"
 OF_BROKER = (
     ("No message is dead", broker.nothing_is_dead),
     ("Events do not pile up in the broker", broker.queues_are_short),
@@ -80,6 +81,11 @@ def promises(settings: CheckSettings, looks: dict[str, Look], *, hashing: bool) 
     grace = max(look.grace.total_seconds() for look in everybody)
     found += [Promise(TOGETHER, words, partial(find, looks), everybody, rest_seconds=grace) for words, find in COPIES]
     return found + of_broker(settings.rabbitmq_url)
+
+
+def left_out(settings: CheckSettings) -> list[str]:
+    """What nobody looks at, and why. Whether it ought to be there, no data tells: whoever reads the report knows."""
+    return [] if settings.rabbitmq_url else [NO_BROKER]
 
 
 def of_broker(url: str) -> list[Promise]:

@@ -13,8 +13,8 @@ def broken(result: Result) -> bool:
     return result.broken > 0 and not result.promise.leftover
 
 
-def table(results: Sequence[Result], most: int) -> Iterator[str]:
-    """Line by line. most: findings shown of one promise."""
+def table(results: Sequence[Result], most: int, left_out: Sequence[str] = ()) -> Iterator[str]:
+    """Line by line. most: findings shown of one promise. left_out: what was not to be looked at."""
     of = ""
     for result in results:
         if result.promise.of != of:
@@ -28,7 +28,7 @@ def table(results: Sequence[Result], most: int) -> Iterator[str]:
     yield ""
     for reason in dict.fromkeys(result.unseen for result in results if result.unseen):
         yield f"Could not look: {reason}"
-    yield summary(results)
+    yield summary(results, left_out)
 
 
 def verdict(result: Result) -> str:
@@ -38,13 +38,14 @@ def verdict(result: Result) -> str:
     return f"{found}, and could not look further" if result.unseen else found
 
 
-def summary(results: Sequence[Result]) -> str:
+def summary(results: Sequence[Result], left_out: Sequence[str]) -> str:
     bad, unseen = [r for r in results if broken(r)], [r for r in results if r.unseen]
     left = sum(r.broken for r in results if r.promise.leftover)
     words = [f"{len(results)} promises looked at in {sum(r.seconds for r in results):.1f} s"]
     words += [f"{len(bad)} BROKEN ({number(sum(r.broken for r in bad))} findings)"] if bad else []
     words += [f"{len(unseen)} could not be looked at"] if unseen else []
     words += [f"{number(left)} things left over, which only take room"] if left else []
+    words += left_out
     words += [] if bad or unseen else ["all are kept"]
     guide = ["What each finding means and what to do: docs/runbooks/checker.md"] if bad or unseen else []
     return "\n".join([f"{'; '.join(words)}.", *guide])
@@ -54,8 +55,9 @@ def number(value: int) -> str:
     return f"{value:,}".replace(",", " ")
 
 
-def document(results: Sequence[Result], most: int) -> str:
-    """JSON: {"kept": whether all are, "promises": [{of, promise, seen, broken, leftover, couldNotLook, findings}]}."""
+def document(results: Sequence[Result], most: int, left_out: Sequence[str]) -> str:
+    """JSON: {"kept": whether all are, "leftOut": [what was not to be looked at], "promises": [{of, promise, seen,
+    broken, leftover, couldNotLook, findings}]}."""
     promises: list[dict[str, Any]] = [
         {
             "of": result.promise.of,
@@ -68,4 +70,5 @@ def document(results: Sequence[Result], most: int) -> str:
         }
         for result in results
     ]
-    return json.dumps({"kept": not any(broken(r) or r.unseen for r in results), "promises": promises}, indent=1)
+    kept = not any(broken(result) or result.unseen for result in results)
+    return json.dumps({"kept": kept, "leftOut": list(left_out), "promises": promises}, indent=1)

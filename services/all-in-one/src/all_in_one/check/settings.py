@@ -11,7 +11,7 @@ class CheckSettings(BaseSettings):
     mail_database_url: str
     publisher_database_url: str
     mail_files_url: str
-    # Empty: everything in one process, where no broker is.
+    # Empty: everything in one process, where no broker is; the report says so.
     rabbitmq_url: str = ""
 
     def database_url(self, owner: str) -> str:
