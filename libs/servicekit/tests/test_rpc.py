@@ -138,6 +138,7 @@ def test_a_request_that_breaks_its_contract_is_refused_with_the_fields_named(gat
         gateway.call(stub.ListTickets, request, ATTENDANT)
     assert refused.value.code is grpc.StatusCode.INVALID_ARGUMENT
     assert {violation.field for violation in refused.value.violations} == {"page_size", "level_id"}
+    assert refused.value.detail == "levelId: must be a valid UUID (and 1 more)."
 
 
 def test_fields_within_lists_are_named_with_their_place(keys_of: KeysOf, address: str) -> None:

@@ -99,6 +99,49 @@ BODIES: list[tuple[bytes, int, str, str | None, str | None]] = [
 ]
 
 
+# Body → what is said of it.
+PLACES = {
+    b'{"etag": "1",}': "The body is not JSON at line 1, column 14: ",
+    b'{\n  "etag" "1"\n}': "The body is not JSON at line 2, column 10: ",
+    b'{"etag": "\xff"}': "The body is not UTF-8 at byte 11.",
+    b'{"etag": NaN}': "The body is not JSON: NaN ",
+    b'{"etag": ' + b"9" * 5_000 + b"}": "The body is not JSON: a number has more than 1000 digits.",
+    b"[]": "The body must be a JSON object.",
+    DEEP: "The body is nested more than 20 levels deep.",
+}
+
+
+@pytest.mark.parametrize("body", PLACES, ids=lambda body: body[:20])
+def test_what_is_no_json_is_told_where_it_ceases_to_be(client: httpx.Client, world: World, body: bytes) -> None:
+    headers = world.headers() | {"Content-Type": "application/json"}
+    problem = expect(client.post(START, headers=headers, content=body), 400, "INVALID_JSON", None, "INVALID_JSON")
+    assert problem["detail"].startswith(PLACES[body])
+    # RFC 6901: the empty pointer is the whole document.
+    assert (problem["errors"][0]["pointer"], problem["errors"][0]["detail"]) == ("", problem["detail"])
+
+
+@pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded", "application/xml"])
+def test_a_body_of_another_media_type_is_told_the_expected_one(
+    client: httpx.Client, world: World, content_type: str
+) -> None:
+    answer = client.post(START, headers=world.headers() | {"Content-Type": content_type}, content=b"{}")
+    problem = expect(answer, 415, "MEDIA_TYPE_UNSUPPORTED", "Content-Type", "MEDIA_TYPE_UNSUPPORTED")
+    assert problem["errors"][0]["detail"] == problem["detail"] == "The body must be application/json."
+    assert problem["allowed"] == ["application/json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("?pageSize=101", "pageSize: must be greater than or equal to 0 and less than or equal to 100."),
+        ("?departmentId=1&levelId=2", "departmentId: must be a valid UUID (and 1 more)."),
+        ("/abc", "ticketId: must be a valid UUID."),
+    ],
+)
+def test_details_name_fields_as_the_api_does(client: httpx.Client, world: World, path: str, words: str) -> None:
+    assert client.get(f"/api/v1/tickets{path}", headers=world.headers()).json()["detail"] == words
+
+
 @pytest.mark.parametrize("case", BODIES, ids=lambda case: case[0][:30])
 def test_a_bad_body_is_named(client: httpx.Client, world: World, case: Any) -> None:
     body, *expected = case

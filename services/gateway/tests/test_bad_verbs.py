@@ -20,7 +20,7 @@ FIELD = {"name": "Pedido", "kind": "TEXT"}
 
 # Method and path, body → code, pointer and code of the first error.
 CASES: list[tuple[str, Any, str, str, str]] = [
-    (f"POST {TICKET}:reply", {}, "INVALID_REQUEST", "/thenStatus", "ENUM_IN"),
+    (f"POST {TICKET}:reply", {}, "INVALID_REQUEST", "/thenStatus", "REQUIRED"),
     (f"POST {TICKET}:reply", {"thenStatus": "STARTED"}, "INVALID_REQUEST", "/thenStatus", "INVALID_VALUE"),
     (f"POST {TICKET}:reply", {"thenStatus": 4}, "INVALID_REQUEST", "/thenStatus", "WRONG_TYPE"),
     (f"POST {TICKET}:reply", {"messageId": UUID}, "UNKNOWN_FIELD", "/messageId", "UNKNOWN_FIELD"),
@@ -51,12 +51,12 @@ CASES: list[tuple[str, Any, str, str, str]] = [
         {"thenStatus": "PENDING", "awaiting": {}},
         "INVALID_REQUEST",
         "/awaiting/mode",
-        "ENUM_NOT_IN",
+        "REQUIRED",
     ),
-    (f"POST {TICKET}:awaitReply", {}, "INVALID_REQUEST", "/mode", "ENUM_NOT_IN"),
+    (f"POST {TICKET}:awaitReply", {}, "INVALID_REQUEST", "/mode", "REQUIRED"),
     (f"POST {TICKET}:awaitReply", {"until": 1700000000}, "INVALID_REQUEST", "/until", "WRONG_TYPE"),
     (f"POST {TICKET}:setStatus", {"status": "ANSWERED"}, "INVALID_REQUEST", "/status", "INVALID_VALUE"),
-    (f"POST {TICKET}:setPriority", {}, "INVALID_REQUEST", "/priority", "ENUM_NOT_IN"),
+    (f"POST {TICKET}:setPriority", {}, "INVALID_REQUEST", "/priority", "REQUIRED"),
     (
         f"POST {TICKET}:conclude",
         {"classification": {}},
@@ -92,7 +92,7 @@ CASES: list[tuple[str, Any, str, str, str]] = [
         {"name": "a", "fields": [FIELD, {"name": "b"}]},
         "INVALID_REQUEST",
         "/fields/1/kind",
-        "ENUM_NOT_IN",
+        "REQUIRED",
     ),
     (f"POST {TYPES}", {"name": "a", "fields": [FIELD] * 101}, "INVALID_REQUEST", "/fields", "REPEATED_MAX_ITEMS"),
     (
@@ -118,6 +118,25 @@ def test_the_place_within_a_body_is_named(client: httpx.Client, world: World, ca
     problem = json.loads(answer.content)
     assert (answer.status_code, problem["code"]) == (400, code), problem
     assert (problem["errors"][0]["pointer"], problem["errors"][0]["code"]) == (pointer, error)
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "name", "allowed"),
+    [
+        ("reply", {}, "thenStatus", ["OPEN", "PENDING", "RESOLVED", "CLOSED"]),
+        ("setPriority", {}, "priority", ["LOW", "MEDIUM_LOW", "MEDIUM", "MEDIUM_HIGH", "HIGH"]),
+        ("awaitReply", {}, "mode", ["FOLLOW", "RELEASE"]),
+        ("reply", {"thenStatus": "PENDING", "awaiting": {}}, "awaiting.mode", ["FOLLOW", "RELEASE"]),
+    ],
+)
+def test_a_choice_that_is_missing_names_what_can_be_chosen_as_a_wrong_one_does(
+    client: httpx.Client, world: World, target: str, body: Any, name: str, allowed: list[str]
+) -> None:
+    world.tickets[UUID] = world.add_ticket()
+    problem = client.post(f"{TICKET}:{target}", headers=world.headers(), json=body).json()
+    words = f"missing; must be one of {', '.join(allowed)}"
+    assert (problem["errors"][0]["detail"], problem["allowed"]) == (words, allowed)
+    assert problem["detail"] == f"{name}: {words}."
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from guiche.ticket.v1.ticket_events_pb2 import TicketOpened
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.contract import enum_prefix, routes
+from gateway.contract import routes
 from gateway.encoder import encoder, to_json
 from gateway.schemas import is_time
+from servicekit.rpc.rules import enum_prefix
 
 # Years 1 to 9999, as RFC 3339 has them.
 SECONDS = st.integers(-62135596800, 253402300799)

@@ -856,7 +856,7 @@ export interface components {
         };
         /** @description One thing that is wrong with the request. */
         ProblemError: {
-            /** @description JSON Pointer into the body, e.g. /refreshToken, or the parameter, e.g. ?pageSize. */
+            /** @description JSON Pointer into the body, e.g. /refreshToken, empty for the body itself; or the parameter, e.g. ?pageSize, {ticketId} or Content-Type. */
             pointer: string;
             code: string;
             detail: string;

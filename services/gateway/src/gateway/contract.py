@@ -139,8 +139,3 @@ def route_of(exposed: Exposed, method: MethodDescriptor) -> Route:
         response=method.output_type,
         access=method.GetOptions().Extensions[access_pb2.access],
     )
-
-
-def enum_prefix(name: str) -> str:
-    """The prefix of an enum's values by buf's ENUM_VALUE_PREFIX: TicketStatus → TICKET_STATUS_."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).upper() + "_"

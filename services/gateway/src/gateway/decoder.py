@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from json import JSONDecodeError
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -11,12 +12,13 @@ from buf.validate import validate_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-from gateway.contract import enum_prefix
 from gateway.failures import BadInput, InvalidJson, UnknownField
-from gateway.schemas import is_time, offered_values
+from gateway.schemas import is_time
+from servicekit.rpc.rules import enum_prefix, offered_values
 
 MAX_DEPTH = 20
 MAX_PARAMETERS = 100
+MAX_DIGITS = 1000
 # Names that somebody made up are told back to this many characters.
 MAX_ECHO = 60
 # RFC 3339; a 60th second is a leap second.
@@ -43,9 +45,9 @@ def split_query(raw: bytes | str) -> dict[str, list[str]]:
     try:
         pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
     except UnicodeDecodeError as error:
-        raise BadInput("The query string is not UTF-8.") from error
+        raise BadInput("The query string is not UTF-8.", "?") from error
     except ValueError as error:
-        raise BadInput(f"There are more than {MAX_PARAMETERS} parameters.") from error
+        raise BadInput(f"There are more than {MAX_PARAMETERS} parameters.", "?") from error
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
@@ -96,14 +98,19 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     if not raw.strip():
         return {}
     try:
-        value = json.loads(raw.decode(), object_pairs_hook=without_duplicates, parse_constant=refuse_constant)
+        value = json.loads(
+            raw.decode(), object_pairs_hook=without_duplicates, parse_constant=refuse_constant, parse_int=parse_int
+        )
         within_depth(value, MAX_DEPTH)
     except UnicodeDecodeError as error:
-        raise InvalidJson("The body is not UTF-8.") from error
+        raise InvalidJson(f"The body is not UTF-8 at byte {error.start + 1}.") from error
     except RecursionError as error:
         raise InvalidJson(f"The body is nested more than {MAX_DEPTH} levels deep.") from error
+    except JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise InvalidJson(f"The body is not JSON at {place}: {error.msg}.") from error
     except ValueError as error:
-        raise InvalidJson(f"The body is not JSON: {error}") from error
+        raise InvalidJson(f"The body is not JSON: {error}.") from error
     if not isinstance(value, dict):
         raise InvalidJson("The body must be a JSON object.")
     return value
@@ -119,7 +126,14 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def refuse_constant(word: str) -> None:
-    raise ValueError(f"{word} is no JSON value")
+    raise ValueError(f"{word} is no value of it")
+
+
+def parse_int(digits: str) -> int:
+    # Python has a limit of its own, and tells whoever exceeds it how to configure Python.
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"a number has more than {MAX_DIGITS} digits")
+    return int(digits)
 
 
 def within_depth(value: Any, left: int) -> None:

@@ -149,11 +149,11 @@ def refuse_unreadable(scope: Scope) -> None:
     if len(headers) > MAX_HEADERS or sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         raise TooManyHeaders(f"At most {MAX_HEADERS} headers and {MAX_HEADER_BYTES} bytes of them.")
     if not scope["query_string"].isascii():
-        raise BadInput("The query string must be percent-encoded.")
+        raise BadInput("The query string must be percent-encoded.", "?")
     try:
         scope["path"].encode()
     except UnicodeEncodeError as error:
-        raise BadInput("The path is not UTF-8.") from error
+        raise BadInput("The path is not UTF-8.", "{path}") from error
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
@@ -182,7 +182,7 @@ async def chunks(receive: Receive) -> AsyncIterator[bytes]:
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise BadInput("The body ended too early.")
+            raise BadInput("The body ended too early.", "")
         more = message.get("more_body", False)
         yield message.get("body", b"")
 

@@ -13,8 +13,8 @@ from typing import Any
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 
-from gateway.contract import enum_prefix
 from gateway.schemas import is_time
+from servicekit.rpc.rules import enum_prefix
 
 Convert = Callable[[Any], Any]
 Encode = Callable[[Any], dict[str, Any]]

@@ -13,11 +13,8 @@ class BadInput(Failure):
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = "INVALID_REQUEST"
 
-    def __init__(
-        self, detail: str, pointer: str = "", code: str = "INVALID_VALUE", allowed: Iterable[str] = ()
-    ) -> None:
-        violations = [Violation(pointer, code, detail)] if pointer else []
-        super().__init__(detail, {"allowed": ",".join(allowed)} if allowed else {}, violations)
+    def __init__(self, detail: str, pointer: str, code: str = "INVALID_VALUE", allowed: Iterable[str] = ()) -> None:
+        super().__init__(detail, {"allowed": ",".join(allowed)} if allowed else {}, [Violation(pointer, code, detail)])
 
 
 class UnknownField(BadInput):
@@ -25,7 +22,12 @@ class UnknownField(BadInput):
 
 
 class InvalidJson(BadInput):
+    """pointer "": the whole body (RFC 6901)."""
+
     reason = "INVALID_JSON"
+
+    def __init__(self, detail: str, pointer: str = "", code: str = "INVALID_JSON") -> None:
+        super().__init__(detail, pointer, code)
 
 
 class TooLarge(Failure):
@@ -43,8 +45,7 @@ class BodyTooSlow(Failure):
     reason = "BODY_TOO_SLOW"
 
 
-class MediaTypeUnsupported(Failure):
-    code = grpc.StatusCode.INVALID_ARGUMENT
+class MediaTypeUnsupported(BadInput):
     reason = "MEDIA_TYPE_UNSUPPORTED"
 
 

@@ -38,7 +38,10 @@ SCHEMAS: dict[str, Any] = {
         "properties": {
             "pointer": {
                 "type": "string",
-                "description": "JSON Pointer into the body, e.g. /refreshToken, or the parameter, e.g. ?pageSize.",
+                "description": (
+                    "JSON Pointer into the body, e.g. /refreshToken, empty for the body itself; or the parameter, "
+                    "e.g. ?pageSize, {ticketId} or Content-Type."
+                ),
             },
             "code": {"type": "string", "pattern": "^[A-Z][A-Z0-9_]*$"},
             "detail": _TEXT,

@@ -18,7 +18,7 @@ from gateway.grants import ask_grant
 from gateway.problems import camel
 from gateway.replies import reply_to_ticket
 from servicekit.rpc.caller import Attendant
-from servicekit.rpc.server import validate
+from servicekit.rpc.rules import validate
 
 View = Callable[..., Response]
 Perform = Callable[[Attendant, Any], Message]
@@ -29,6 +29,7 @@ OWN: dict[str, Callable[[Gate, Attendant, Any], Message]] = {
 # In quotes as RFC 9110 has it, or bare as people write it by hand; a list is refused for its comma.
 ETAG = re.compile(r"""(?:W/)?"([!#-~]+)"|([!#-+\--~]+)""")
 KEY = re.compile(r"[!-~]{1,100}")
+JSON = "application/json"
 
 
 class Segment(BaseConverter):
@@ -107,8 +108,8 @@ def read_request(route: Route, variables: dict[str, str]) -> tuple[Message, dict
 
 
 def require_json() -> None:
-    if request.get_data() and request.mimetype != "application/json":
-        raise MediaTypeUnsupported("The body must be application/json.")
+    if request.get_data() and request.mimetype != JSON:
+        raise MediaTypeUnsupported(f"The body must be {JSON}.", "Content-Type", "MEDIA_TYPE_UNSUPPORTED", [JSON])
 
 
 def read_headers(route: Route, message: Any) -> dict[str, str]:
@@ -152,4 +153,4 @@ def response(route: Route, result: Message) -> Response:
     if etag := getattr(answer, "etag", ""):
         headers["ETag"] = f'"{etag}"'
     record_of(request).protocol = getattr(answer, "protocol", "")
-    return Response(to_json(answer), mimetype="application/json", headers=headers)
+    return Response(to_json(answer), mimetype=JSON, headers=headers)

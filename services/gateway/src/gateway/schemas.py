@@ -7,7 +7,7 @@ from buf.validate import validate_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from gateway.comments import Comments
-from gateway.contract import enum_prefix
+from servicekit.rpc.rules import enum_prefix, offered_values
 
 Schema = dict[str, Any]
 
@@ -131,16 +131,6 @@ def time_or_null() -> Schema:
 
 def is_time(field: FieldDescriptor) -> bool:
     return field.message_type is not None and field.message_type.full_name == TIMESTAMP
-
-
-def offered_values(field: FieldDescriptor) -> list[str]:
-    """The enum's values that the field's limits allow, without the zero value: leaving it out says the same."""
-    assert field.enum_type is not None
-    rules = field.GetOptions().Extensions[validate_pb2.field]
-    enum = rules.repeated.items.enum if field.is_repeated else rules.enum
-    allowed = set(getattr(enum, "in")) or {value.number for value in field.enum_type.values}
-    values = [value for value in field.enum_type.values if value.number in allowed - {0, *enum.not_in}]
-    return [value.name.removeprefix(enum_prefix(field.enum_type.name)) for value in values]
 
 
 # Fields of a body that a header may give instead: If-Match and Idempotency-Key.

@@ -184,7 +184,7 @@ def metered(receive: Receive, limit: int, idle_seconds: float, seconds: float) -
             raise BodyTooSlow(f"The file did not come within {seconds:g} seconds, or paused too long.") from error
         if message["type"] == "http.disconnect":
             # Else the file would seem to end here.
-            raise BadInput("The body ended too early.")
+            raise BadInput("The body ended too early.", "")
         received += len(message.get("body", b""))
         if received > limit:
             raise AttachmentTooLarge(f"A file may have {limit} bytes.")

@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 import grpc
-import protovalidate
 from google.protobuf import descriptor_pool
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -19,13 +18,12 @@ from opentelemetry.trace import SpanKind
 from servicekit.errors import (
     BrokenOff,
     Failure,
-    InvalidRequest,
     NotAllowed,
     Unauthenticated,
-    Violation,
     to_status,
 )
 from servicekit.rpc.caller import CALLER, Attendant, Caller
+from servicekit.rpc.rules import validate
 from servicekit.telemetry import RPC_SECONDS, log, span
 from servicekit.tokens import Keys
 
@@ -188,23 +186,3 @@ def whole(requests: Iterator[Message]) -> Iterator[Message]:
         validate(request)
         yield request
     raise BrokenOff("The requests ended without the empty one that ends them.")
-
-
-def validate(request: Message) -> None:
-    """Refuses a request that breaks the limits written in its contract."""
-    found = protovalidate.collect_violations(request)
-    if found:
-        violations = [
-            Violation(path_of(v.proto.field), v.proto.rule_id, v.proto.message or v.proto.rule_id) for v in found
-        ]
-        fields = ", ".join(v.field for v in violations)
-        raise InvalidRequest(f"The request breaks the rules of: {fields}.", violations=violations)
-
-
-def path_of(field: Any) -> str:
-    """A FieldPath of protovalidate as text, e.g. "openings[0].message_id"."""
-    words = []
-    for element in field.elements:
-        index = element.subscript
-        words.append(f"{element.field_name}[{index.value}]" if index is not None else element.field_name)
-    return ".".join(words)
