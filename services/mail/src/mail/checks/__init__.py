@@ -16,10 +16,18 @@ def checks(store: Store) -> tuple[Check, ...]:
         Check("Every accepted mail is ingested in time", work_is_done(RAW_MAILS, "mail", "received_at")),
         Check("Every message that arrived is of an accepted mail", incoming.every_message_has_its_mail),
         Check("What machines answer stands on the ticket of what they answer", incoming.answers_follow_their_message),
-        Check("The bytes of every accepted mail are there, unchanged", partial(files.mails_are_there, store)),
-        Check("Every attachment is there, unchanged", partial(files.attachments_are_there, store)),
-        Check("Every upload is there, unchanged", partial(files.uploads_are_there, store)),
-        Check("Every mail that was composed is there, unchanged", partial(files.composed_mails_are_there, store)),
+        Check(
+            "The bytes of every accepted mail are its organization's, there and unchanged",
+            partial(files.mails_are_there, store),
+        ),
+        Check(
+            "Every attachment is its organization's, there and unchanged", partial(files.attachments_are_there, store)
+        ),
+        Check("Every upload is its organization's, there and unchanged", partial(files.uploads_are_there, store)),
+        Check(
+            "Every mail that was composed is its organization's, there and unchanged",
+            partial(files.composed_mails_are_there, store),
+        ),
         Check("Every file has its owner", partial(files.files_have_owners, store), leftover=True),
         Check("Every released message has exactly one delivery, which says the same", outgoing.one_delivery_each),
         Check("No ticket is acknowledged twice", outgoing.one_acknowledgement_each),
