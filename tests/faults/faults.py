@@ -183,11 +183,10 @@ def double_and_shuffle(house: House, flood: Flood, events: int = 100) -> None:
         channel.queue_declare(ours)
         for event_type in everybody:
             channel.queue_bind(ours, EXCHANGE, event_type)
-        for service, types in CONSUMERS.items():
-            for event_type in types:
-                channel.queue_unbind(queue_of(service), EXCHANGE, event_type)
-        doubled = 0
         try:
+            for service, types in CONSUMERS.items():
+                for event_type in types:
+                    channel.queue_unbind(queue_of(service), EXCHANGE, event_type)
             gather(channel, ours, events)
         finally:
             # Queues without their bindings must not be, whatever failed, and nobody else has what this one holds.
