@@ -1,11 +1,12 @@
 import type { Attachment, Interaction, Message, Reference, Ticket, TicketEvent, TicketStatus } from "../src/api/types";
 import { attendantActor, entry, outgoing } from "./conversation.ts";
-import { ATTENDANTS, type StoredTicket, uuid, type Username } from "./data.ts";
+import { ATTENDANTS, isSupervisor, type StoredTicket, uuid, type Username } from "./data.ts";
 import { SERVICE_TYPES } from "./service-types.ts";
+import { allowedRules, outcome } from "./table.ts";
 import { problem, type World } from "./world.ts";
 
 /** What a request to do something to a ticket may carry, of all verbs together. */
-interface Body {
+export interface Body {
   status?: TicketStatus;
   thenStatus?: TicketStatus;
   mode?: "FOLLOW" | "RELEASE";
@@ -25,60 +26,6 @@ interface Body {
   attachmentIds?: string[];
 }
 
-type Act = (ticket: Ticket, body: Body, me: Reference) => Partial<Ticket>;
-
-const waiting = (wait: Body["awaiting"]): Partial<Ticket> => ({
-  status: "PENDING",
-  released: wait?.mode === "RELEASE",
-  awaiting: { customer: true, until: wait?.until ?? null },
-});
-const closed: Partial<Ticket> = { status: "CLOSED", released: false, awaiting: null, newMessage: false };
-
-const ACTS: Record<string, { kind: Interaction["kind"]; event: TicketEvent["verb"]; act: Act }> = {
-  start: {
-    kind: "STARTED",
-    event: "started",
-    act: (_ticket, _body, me) => ({ status: "STARTED", holder: me, released: false, newMessage: false }),
-  },
-  awaitReply: {
-    kind: "AWAITED",
-    event: "awaited",
-    act: (_ticket, { mode = "FOLLOW", until = null }) => waiting({ mode, until }),
-  },
-  release: { kind: "RELEASED", event: "released", act: () => ({ released: true }) },
-  follow: { kind: "FOLLOWED", event: "followed", act: () => ({ released: false }) },
-  reopen: { kind: "REOPENED", event: "reopened", act: () => ({ status: "OPEN" }) },
-  setPriority: {
-    kind: "PRIORITY_SET",
-    event: "prioritySet",
-    act: ({ priority }, body) => ({ priority: body.priority ?? priority }),
-  },
-  setServiceType: {
-    kind: "SERVICE_TYPE_SET",
-    event: "serviceTypeSet",
-    act: (_ticket, body) => classified(body.serviceTypeId ?? "", body.data),
-  },
-  setStatus: { kind: "STATUS_SET", event: "statusSet", act: (ticket, body) => become(ticket, body.status, body) },
-  conclude: { kind: "CONCLUDED", event: "concluded", act: (ticket, body) => become(ticket, "CLOSED", body) },
-  finalize: { kind: "FINALIZED", event: "finalized", act: (ticket, body) => become(ticket, "CLOSED", body) },
-  reply: {
-    kind: "REPLIED",
-    event: "replied",
-    act: (ticket, body, me) => ({
-      holder: me,
-      released: false,
-      newMessage: false,
-      ...become(ticket, body.thenStatus, body),
-    }),
-  },
-};
-
-function become(ticket: Ticket, status: TicketStatus | undefined, { awaiting, classification }: Body): Partial<Ticket> {
-  const data = classification ? added(ticket, classification) : {};
-  if (status === "PENDING") return { ...data, ...waiting(awaiting) };
-  return { ...data, ...(status === "CLOSED" ? closed : { status: status ?? "OPEN", awaiting: null }) };
-}
-
 function classified(serviceTypeId: string, data: Ticket["serviceTypeData"] = []): Partial<Ticket> {
   const type = SERVICE_TYPES.find(({ id }) => id === serviceTypeId);
   return { serviceType: type ? { id: type.id, name: type.name } : null, serviceTypeData: data };
@@ -95,26 +42,23 @@ function added(ticket: Ticket, { serviceTypeId, data = [] }: NonNullable<Body["c
   );
 }
 
-/** As the table of the ticket service, for what these pages need of it. */
-export function allowedVerbs({ status, holder, released }: Ticket, me: Reference, supervisor: boolean): string[] {
-  if (status === "CLOSED") return [];
-  const mine = holder?.id === me.id;
-  const mayStart =
-    !supervisor && ((!["STARTED", "RESOLVED"].includes(status) && (mine || !holder)) || (released && !mine));
-  const verbs: [string, boolean][] = [
-    ["start", mayStart],
-    ["reply", mine || mayStart],
-    ["awaitReply", mine && ["OPEN", "STARTED", "ANSWERED"].includes(status)],
-    ["release", (mine || supervisor) && holder !== null && !released],
-    ["follow", (mine || supervisor) && released],
-    ["setStatus", mine || supervisor],
-    ["setPriority", mine || supervisor || mayStart],
-    ["setServiceType", mine || supervisor || mayStart],
-    ["conclude", (mine || supervisor) && holder !== null],
-    ["finalize", mine || supervisor || mayStart],
-    ["reopen", (mine || supervisor) && status === "RESOLVED"],
-  ];
-  return verbs.filter(([, allowed]) => allowed).map(([verb]) => verb);
+/** What is said with a verb besides what the table knows of it. */
+function told(ticket: Ticket, body: Body): Partial<Ticket> {
+  return {
+    ...(body.priority && { priority: body.priority }),
+    ...(body.serviceTypeId !== undefined && classified(body.serviceTypeId, body.data)),
+    ...(body.classification && added(ticket, body.classification)),
+  };
+}
+
+/** What somebody who sees the ticket may do to it. */
+export function allowedVerbs(ticket: Ticket, me: Reference, supervisor: boolean): string[] {
+  return [...allowedRules(ticket, me, supervisor).keys()];
+}
+
+/** What is pushed is called like the entry in the history: statusSet for STATUS_SET. */
+function pushed(kind: Interaction["kind"]): TicketEvent["verb"] {
+  return kind.toLowerCase().replace(/_(.)/g, (_, letter: string) => letter.toUpperCase()) as TicketEvent["verb"];
 }
 
 /** Mandatory data that is missing once `part` has happened; in Atendimento every ticket needs a service type. */
@@ -160,24 +104,24 @@ export async function act(
 ): Promise<Response | undefined> {
   const me = ATTENDANTS[username];
   const verb = route === "/serviceType" ? "setServiceType" : route.startsWith(":") ? route.slice(1) : "";
-  const row = ACTS[verb];
-  if (!row || request.method === "GET") return undefined;
+  if (!verb || request.method === "GET") return undefined;
   const body = (await request.json()) as Body;
   const { ticket } = stored;
   const wanted = request.headers.get("If-Match");
   if (verb === "start" && ticket.holder && ticket.holder.id !== me.id && !ticket.released)
     return problem(409, "TICKET_ALREADY_STARTED", { holder: ticket.holder.name });
-  if (!world.shown(username, stored).allowedVerbs.includes(verb)) return problem(409, "TRANSITION_NOT_ALLOWED");
+  const rule = allowedRules(ticket, me, isSupervisor(username)).get(verb);
+  if (!rule) return problem(409, "TRANSITION_NOT_ALLOWED");
   if (wanted && wanted !== `"${ticket.etag}"`) return problem(412, "STALE");
   if (verb === "reply" && body.seenUpTo && body.seenUpTo !== ticket.lastMessageId)
     return problem(409, "SEEN_UP_TO_STALE", { lastMessageId: ticket.lastMessageId });
-  const part = row.act(ticket, body, me);
+  const part = { ...outcome(rule, ticket, body, me), ...told(ticket, body) };
   const refusal = missing(ticket, part);
   if (refusal) return refusal;
   const sent = verb === "reply" ? send(world, stored, body, me) : undefined;
   const at = new Date().toISOString();
-  const note = entry(row.kind, at, attendantActor(me), changes(ticket, part), sent?.id);
-  world.change(stored, row.event, { ...part, ...(sent && { lastMessageId: sent.id }) }, note);
+  const note = entry(rule.kind, at, attendantActor(me), changes(ticket, part), sent?.id);
+  world.change(stored, pushed(rule.kind), { ...part, ...(sent && { lastMessageId: sent.id }) }, note);
   return Response.json(world.shown(username, stored));
 }
 

@@ -48,8 +48,13 @@ const MEMBERSHIPS: Record<Username, LevelKey[]> = {
   fabio: ["n1", "n2", "finance"],
 };
 
+/** Of Atendimento. */
+export function isSupervisor(username: Username): boolean {
+  return username === "carla";
+}
+
 export function levelsOf(username: Username): LevelKey[] {
-  return username === "carla" ? ["n1", "n2"] : MEMBERSHIPS[username];
+  return isSupervisor(username) ? ["n1", "n2"] : MEMBERSHIPS[username];
 }
 
 export function meOf(username: Username): Me {
@@ -64,7 +69,7 @@ export function meOf(username: Username): Me {
     }))
     .filter(
       ({ department, levels }) =>
-        levels.length > 0 || (username === "carla" && department.id === DEPARTMENTS.atendimento.id),
+        levels.length > 0 || (isSupervisor(username) && department.id === DEPARTMENTS.atendimento.id),
     );
   return {
     attendant: ATTENDANTS[username],
@@ -73,7 +78,7 @@ export function meOf(username: Username): Me {
     organizations: [reference(5, 1, "Lojas Aurora")],
     projects: [project],
     departments,
-    roles: username === "carla" ? [{ role: "SUPERVISOR", departmentId: DEPARTMENTS.atendimento.id }] : [],
+    roles: isSupervisor(username) ? [{ role: "SUPERVISOR", departmentId: DEPARTMENTS.atendimento.id }] : [],
   };
 }
 
