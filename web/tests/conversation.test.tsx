@@ -119,32 +119,6 @@ test("blind copies are shown to us, and the ticket before is a link away", async
   expect(screen.getByTestId("link-PREVIOUS").getAttribute("href")).toMatch(/^\/tickets\//);
 });
 
-test.each<[string, Seed, string, string[]]>([
-  ["nobody's", { ...MINE, status: "OPEN", holder: null }, "ana", ["start-button", "verb-finalize"]],
-  ["my", MINE, "ana", ["verb-awaitReply", "verb-conclude", "verb-release", "verb-finalize"]],
-  [
-    "my resolved",
-    { ...MINE, status: "RESOLVED" },
-    "ana",
-    ["verb-reopen", "verb-conclude", "verb-release", "verb-finalize"],
-  ],
-  ["another's, to a supervisor,", MINE, "carla", ["verb-conclude", "verb-release", "verb-finalize"]],
-  ["a closed", { ...MINE, status: "CLOSED" }, "ana", []],
-])("on %s ticket only what is allowed is offered", async (_, seed, username, offered) => {
-  const { user } = await openApp({ path: pageOf(seed), seeds: [seed], username: username as "ana" });
-  // A menu that is opened while the page still fills itself closes again.
-  await screen.findAllByTestId("message");
-  const bar = within(await screen.findByTestId("verb-bar"));
-  if (bar.queryByTestId("verb-more")) {
-    await user.click(bar.getByTestId("verb-more"));
-    await screen.findByRole("menu");
-  }
-  const shown = [...document.querySelectorAll("[data-testid^=verb-], [data-testid=start-button]")]
-    .map((element) => element.getAttribute("data-testid"))
-    .filter((name) => name !== "verb-bar" && name !== "verb-more");
-  expect(new Set(shown)).toEqual(new Set(offered));
-});
-
 test("waiting is decided in one dialog: who sees the ticket, and until when", async () => {
   const bodies: unknown[] = [];
   const { user, world } = await openApp({
