@@ -71,6 +71,21 @@ test("choosing a status and a department narrows the queue and stands in the add
   await row("Boleto vencido");
 });
 
+test("among my own tickets no numbers of the whole queue are shown, only how many are listed", async () => {
+  const { user } = await openApp();
+  await row("Boleto vencido");
+  await waitFor(() => expect(count("status-CREATED_OR_OPEN")).toBe("2"));
+  await user.click(screen.getByLabelText("Só os meus"));
+  await waitFor(() => expect(screen.queryByText("Boleto vencido")).toBeNull());
+  await row("Entrega atrasada");
+  expect(screen.getAllByTestId("count").map(({ textContent }) => textContent)).toEqual(
+    screen.getAllByTestId("count").map(() => ""),
+  );
+  expect(document.body.textContent).toContain("Meus tickets1 ticket");
+  await user.click(screen.getByLabelText("Toda a fila"));
+  await waitFor(() => expect(count("status-CREATED_OR_OPEN")).toBe("2"));
+});
+
 test("the filter of a shared address is applied at once, and nonsense in it is ignored", async () => {
   const { world } = await openApp({ path: "/?status=STARTED&levelId=nonsense" });
   await row("Entrega atrasada");

@@ -13,10 +13,14 @@ interface FilterProps {
   filter: QueueFilter;
 }
 
-/** Status and departments with their live counts; choosing one narrows the queue, choosing it again widens it. */
+/**
+ * Status and departments with their live counts; choosing one narrows the queue, choosing it again widens it. The counts are
+ * over everything I see: beside a list of what is mine alone they would promise tickets that are not in it, so there are none.
+ */
 export function Sidebar({ filter }: FilterProps) {
   const { t } = useTranslation();
   const counts = useCounts();
+  const counted = filter.mine ? undefined : counts.data;
   return (
     <>
       <ViewChoice filter={filter} />
@@ -24,15 +28,11 @@ export function Sidebar({ filter }: FilterProps) {
         <h2>{t("side.status")}</h2>
         <ul className={styles.list}>
           <li>
-            <StatusEntry filter={filter} count={counts.data?.total} />
+            <StatusEntry filter={filter} count={counted?.total} />
           </li>
           {SIDEBAR_STATUSES.map((status) => (
             <li key={status}>
-              <StatusEntry
-                filter={filter}
-                status={status}
-                count={counts.data && countOf(counts.data.statuses, status)}
-              />
+              <StatusEntry filter={filter} status={status} count={counted && countOf(counted.statuses, status)} />
             </li>
           ))}
         </ul>
@@ -131,10 +131,10 @@ function Department({ entry, filter }: FilterProps & { entry: DepartmentCount })
           data-testid={`department-${id}`}
         >
           <span className={styles.name}>{name}</span>
-          <Count count={entry.total} />
+          <Count count={filter.mine ? undefined : entry.total} />
         </Link>
       </div>
-      <Split statuses={entry.statuses} />
+      {!filter.mine && <Split statuses={entry.statuses} />}
       {expanded && (
         <ul className={styles.levels}>
           {entry.levels.map((level) => {
@@ -153,9 +153,9 @@ function Department({ entry, filter }: FilterProps & { entry: DepartmentCount })
                   data-testid={`level-${level.level?.id ?? ""}`}
                 >
                   <span className={styles.name}>{level.level?.name || t("unknownName")}</span>
-                  <Count count={level.total} />
+                  <Count count={filter.mine ? undefined : level.total} />
                 </Link>
-                <Split statuses={level.statuses} />
+                {!filter.mine && <Split statuses={level.statuses} />}
               </li>
             );
           })}

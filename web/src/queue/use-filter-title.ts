@@ -1,7 +1,7 @@
 import { useTranslation } from "react-i18next";
 import type { Counts } from "@/api/types";
 import type { QueueFilter } from "./filter";
-import { countOf, useCounts } from "./queries";
+import { countOf, useCounts, useTickets } from "./queries";
 
 interface Chip {
   name: string;
@@ -12,6 +12,7 @@ interface Chip {
 export function useFilterTitle(filter: QueueFilter): { title: string; chips: Chip[]; total: number | undefined } {
   const { t } = useTranslation();
   const counts = useCounts().data;
+  const listed = useListed(filter);
   const { status, departmentId, levelId, mine, ...rest } = filter;
   const department = counts?.departments.find((entry) => entry.department?.id === departmentId);
   const level = department?.levels.find((entry) => entry.level?.id === levelId);
@@ -22,12 +23,19 @@ export function useFilterTitle(filter: QueueFilter): { title: string; chips: Chi
   if (mine && status) chips.push({ name: t("side.mine"), without: { ...filter, mine: false } });
   if (department) chips.push({ name: department.department?.name ?? "", without: kept });
   if (level) chips.push({ name: level.level?.name ?? "", without: { ...kept, ...(departmentId && { departmentId }) } });
-  return { title: status ? t(`sideStatus.${status}`) : everything, chips, total: counts && totalOf(counts, filter) };
+  // The counts are over everything I see; how many of these are mine only the list itself tells.
+  const total = mine ? listed : counts && totalOf(counts, filter);
+  return { title: status ? t(`sideStatus.${status}`) : everything, chips, total };
+}
+
+/** How many tickets the list has, once it is read to its end. */
+function useListed(filter: QueueFilter): number | undefined {
+  const { data, hasNextPage } = useTickets(filter);
+  if (!data || hasNextPage) return undefined;
+  return new Set(data.pages.flatMap((page) => page.tickets.map(({ id }) => id))).size;
 }
 
 function totalOf(counts: Counts, filter: QueueFilter): number | undefined {
-  // The counts are over everything I see; how many of these are mine they do not tell.
-  if (filter.mine) return undefined;
   const department = counts.departments.find((entry) => entry.department?.id === filter.departmentId);
   const level = department?.levels.find((entry) => entry.level?.id === filter.levelId);
   const place = filter.levelId ? level : filter.departmentId ? department : counts;
