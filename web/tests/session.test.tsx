@@ -97,6 +97,49 @@ test("signing out leads to the door and leaves nothing on the page", async () =>
   expect(screen.queryByText("Boleto vencido")).toBeNull();
 });
 
+test("who leaves on purpose leaves no way back for the next", async () => {
+  const { user, world, jar } = await openApp({ path: "/?status=STARTED" });
+  await screen.findByText("Entrega atrasada");
+  await user.click(screen.getByTestId("account-menu"));
+  await user.click(await screen.findByTestId("sign-out"));
+  await user.type(await screen.findByTestId("sign-in-name"), "davi");
+  expect(window.location.pathname + window.location.search).toBe("/sign-in");
+  expect(screen.queryByText(/Sua sessão terminou/)).toBeNull();
+  await user.type(screen.getByTestId("sign-in-password"), "guiche");
+  await user.click(screen.getByTestId("sign-in-submit"));
+  await waitFor(() => expect(window.location.pathname + window.location.search).toBe("/"));
+  expect(world.signedIn(jar)).toBe("davi");
+});
+
+test("a tab whose requests noticed the end before it heard of the leaving offers no way back either", async () => {
+  const { user, world } = await openApp({ path: "/?status=STARTED" });
+  await screen.findByText("Entrega atrasada");
+  world.endSessions();
+  await ask("me");
+  await screen.findByText(/Sua sessão terminou/);
+  const elsewhere = new BroadcastChannel("guiche.session");
+  elsewhere.postMessage("left");
+  onTestFinished(() => elsewhere.close());
+  await waitFor(() => expect(screen.queryByText(/Sua sessão terminou/)).toBeNull());
+  await user.type(screen.getByTestId("sign-in-name"), "davi");
+  await user.type(screen.getByTestId("sign-in-password"), "guiche");
+  await user.click(screen.getByTestId("sign-in-submit"));
+  await waitFor(() => expect(window.location.pathname + window.location.search).toBe("/"));
+});
+
+test("what is to be put right has the keyboard after a refused sign-in", async () => {
+  const { user } = await openApp({ username: null });
+  await user.click(await screen.findByTestId("sign-in-submit"));
+  expect(document.activeElement).toBe(screen.getByTestId("sign-in-name"));
+  await user.type(screen.getByTestId("sign-in-name"), "ana");
+  await user.click(screen.getByTestId("sign-in-submit"));
+  expect(document.activeElement).toBe(screen.getByTestId("sign-in-password"));
+  await user.type(screen.getByTestId("sign-in-password"), "errada");
+  await user.click(screen.getByTestId("sign-in-submit"));
+  await screen.findByText("Usuário ou senha não conferem.");
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("sign-in-password")));
+});
+
 test("my information shows departments, levels and roles", async () => {
   const { user } = await openApp({ username: "carla" });
   await user.click(await screen.findByTestId("my-information"));

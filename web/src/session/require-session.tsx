@@ -6,20 +6,22 @@ import { PushProvider } from "@/push/use-push";
 import { LoadingPage, ProblemPage } from "@/ui/states";
 import { signInAddress } from "./addresses";
 import { useMe } from "./session";
-import { useSessionEnded } from "./session-state";
+import { useSessionEnd } from "./session-state";
 
 /** Everything below needs a signed-in attendant; others are led to the door and back afterwards. */
 export function RequireSession() {
   const me = useMe();
-  const ended = useSessionEnded();
+  const end = useSessionEnd();
   const queryClient = useQueryClient();
   const { pathname, search } = useLocation();
 
   useEffect(() => {
-    if (ended) queryClient.clear();
-  }, [ended, queryClient]);
+    if (end) queryClient.clear();
+  }, [end, queryClient]);
 
-  if (ended || statusOf(me.error) === 401) return <Navigate to={signInAddress(pathname, search)} replace />;
+  // Where one was is nothing to the next, who may not even see it.
+  if (end === "left") return <Navigate to="/sign-in" replace />;
+  if (end || statusOf(me.error) === 401) return <Navigate to={signInAddress(pathname, search)} replace />;
   if (me.data) {
     return (
       <PushProvider>

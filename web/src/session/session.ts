@@ -27,5 +27,5 @@ export async function signIn(username: string, password: string): Promise<void> 
 
 export async function signOut(): Promise<void> {
   await post("auth:logout");
-  announceSessionEnd();
+  announceSessionEnd("left");
 }

@@ -9,7 +9,7 @@ import { useProblemText } from "@/ui/problem-text";
 import { useTitle } from "@/ui/use-title";
 import { wantedAddress } from "./addresses";
 import { signIn } from "./session";
-import { useSessionEnded } from "./session-state";
+import { useSessionEnd } from "./session-state";
 import styles from "./sign-in.module.css";
 
 export function SignInPage() {
@@ -39,12 +39,13 @@ function SignInForm() {
   const navigate = useNavigate();
   const queryClient = useQueryClient();
   const problemText = useProblemText();
-  const sessionEnded = useSessionEnded();
+  const end = useSessionEnd();
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState("");
   const nameField = useRef<HTMLInputElement>(null);
+  const passwordField = useRef<HTMLInputElement>(null);
 
   useEffect(() => nameField.current?.focus(), []);
 
@@ -52,6 +53,7 @@ function SignInForm() {
     event.preventDefault();
     if (!username.trim() || !password) {
       setError(t("signIn.missing"));
+      (username.trim() ? passwordField : nameField).current?.focus();
       return;
     }
     setBusy(true);
@@ -60,16 +62,18 @@ function SignInForm() {
       await signIn(username.trim(), password);
       // Nothing of whoever sat here before may show through.
       queryClient.clear();
-      await navigate(wantedAddress(search), { replace: true });
+      await navigate(end === "left" ? "/" : wantedAddress(search), { replace: true });
     } catch (failure) {
       setError(problemText(failure));
       setPassword("");
+      // The button that was pressed is shut while the server thinks, and loses the focus by it.
+      passwordField.current?.focus();
     } finally {
       setBusy(false);
     }
   }
 
-  const returning = sessionEnded && search.includes("next=");
+  const returning = end === "ended" && search.includes("next=");
   return (
     <form className={styles.form} onSubmit={(event) => void submit(event)} noValidate>
       <div className={styles.smallMark}>
@@ -108,6 +112,7 @@ function SignInForm() {
         data-testid="sign-in-name"
       />
       <PasswordInput
+        ref={passwordField}
         label={t("signIn.password")}
         size="md"
         autoComplete="current-password"
