@@ -57,7 +57,7 @@ export const SIMPLE_VERBS = {
       en: { button: "Reopen", done: "Ticket reopened.", history: "reopened the ticket" },
     },
   },
-} satisfies Partial<Record<AsksNothing, Row>>;
+} satisfies Record<Exclude<AsksNothing, MayBeGivenMore>, Row>;
 
 interface Row {
   /** In the menu of further verbs, or as a button in the bar; starting has a button of its own. */
@@ -75,6 +75,9 @@ interface Words {
   /** Follows the name of who did it. */
   history: string;
 }
+
+/** These are content with nothing, too, but have a dialog for what may be given. */
+type MayBeGivenMore = "conclude" | "finalize";
 
 /** The verbs whose route is content with an empty body. */
 type AsksNothing = {
