@@ -1,4 +1,4 @@
-"""How long the gateway takes to write a page of 50 tickets as JSON. Usage: python bench/encode_page.py
+"""How long the gateway takes to write a page of 50 tickets as JSON. Usage: .venv/bin/python bench/encode_page.py
 
 Beside it json_format, which it replaces, and json.dumps of the ready dict, below which no encoder of this kind can get.
 """

@@ -1,6 +1,6 @@
 """Events a second from outbox to handled, over RabbitMQ and straight, each beside a limit taken in the same run.
 
-    python bench/events.py [EVENTS]
+    .venv/bin/python bench/events.py [EVENTS]
 
 Private servers in a temporary folder, PostgreSQL durable. Each stage runs alone on what the stage before it left, so a
 figure is that stage's own; the last line runs all at once, as in production.

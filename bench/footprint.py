@@ -1,6 +1,6 @@
 """Memory of Guichê: of `make run` after its start and after some mails, and of every process of `make up`.
 
-Usage: python bench/footprint.py [MAILS]   (default 200, mails of 10 kB with an attachment of 3 kB, over 4 connections)
+Usage: .venv/bin/python bench/footprint.py [MAILS]   (default 200, mails of 10 kB with an attachment of 3 kB, over 4 connections)
 PSS is what counts: a page that several processes share is divided among them; RSS counts it for each of them. Both are of the whole
 tree of processes, PostgreSQL and the parsers among them, with demo data. Limits of the same run: a Python that only waits, one that has
 imported what `make run` is made of, and PostgreSQL with empty databases.

@@ -1,6 +1,6 @@
 """How many mails a second are accepted by SMTP and ingested into messages, and what one costs.
 
-Usage: python bench/intake.py [MAILS] [CONNECTIONS]   (default 2000 over 16, mails of 8 kB with an attachment of 4 kB)
+Usage: .venv/bin/python bench/intake.py [MAILS] [CONNECTIONS]   (default 2000 over 16, mails of 8 kB with an attachment of 4 kB)
 Limits of the same run: files written and synced with one durable commit each, and mails parsed in one thread, with
 nothing around either. The database and the disk are durable: both are what a mail's 250 waits for.
 """

@@ -1,6 +1,6 @@
 """Fills a ticket database with any number of tickets that could have come about by its verbs, the same ones each time.
 
-Usage: python bench/load_tickets.py [TICKETS] [DATABASE_URL] [--check]   (default 100,000 into a PostgreSQL that ends with it)
+Usage: .venv/bin/python bench/load_tickets.py [TICKETS] [DATABASE_URL] [--check]   (default 100,000 into a PostgreSQL that ends with it)
 Each ticket has its protocol, its customer and a history that leads to its row: of eight three are open, one each is started, released,
 pending and answered, and one is resolved or closed. They stand on 200 levels of 40 departments. With --check the ticket service's own
 checks look at the result. Messages of these tickets exist in no mail database.

@@ -1,6 +1,6 @@
 """What parsing one mail costs in the child that does it: mails a second, and the worst processor time and memory.
 
-Usage: python bench/parse_mail.py [MUTANTS]   (default 2,000 of seed 1: the samples spoiled and mails made of odd pieces, one of a
+Usage: .venv/bin/python bench/parse_mail.py [MUTANTS]   (default 2,000 of seed 1: the samples spoiled and mails made of odd pieces, one of a
 hundred of 2 MB; beside them the samples as they are, and mails of up to 24 MB made to harm)
 A child that is killed, or retires, is charged with what it has used as well; memory is looked at every two milliseconds while it lives.
 Limit of the same run: the standard library's parser (compat32) on one core, in this process, without a child, cleaning, quotes,

@@ -1,6 +1,6 @@
 """How long after its commit a change of a ticket is at another attendant's browser, and what a thousand open push connections cost.
 
-Usage: python bench/push.py [EVENTS] [CONNECTIONS] [IDLE_SECONDS]   (default 300 changes at 10 a second, 1000 connections, 60 s)
+Usage: .venv/bin/python bench/push.py [EVENTS] [CONNECTIONS] [IDLE_SECONDS]   (default 300 changes at 10 a second, 1000 connections, 60 s)
 One attendant changes a ticket's priority over the API; a supervisor listens to the server-sent events, as the web app does. The time
 of the commit is PostgreSQL's (track_commit_timestamp, which is taken before the commit is on disk). First with nobody else connected,
 then beside the connections of somebody who sees none of these tickets, then beside as many who are told of each change as well.

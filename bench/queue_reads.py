@@ -1,6 +1,6 @@
 """What a page of the queue and the counts cost at the gateway, with few and with many tickets, for one client and for eight.
 
-Usage: python bench/queue_reads.py [TICKETS…]   (default 1000 100000 1000000; loaded by load_tickets.py, 200 levels, 40 departments)
+Usage: .venv/bin/python bench/queue_reads.py [TICKETS…]   (default 1000 100000 1000000; loaded by load_tickets.py, 200 levels, 40 departments)
 The system runs as `make up` runs it. Each client is a process with one connection that asks again as soon as it is answered.
 Limit of the same run: the same queries with nothing around them, by as many processes on connections of their own.
 Only full pages, of 50 rows, compare with each other: with few tickets who sees few levels has a page of fewer.

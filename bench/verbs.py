@@ -1,6 +1,6 @@
 """What reading, starting and answering a ticket take over the HTTP API, for one client and for eight, and what they cost.
 
-Usage: python bench/verbs.py [TICKETS]   (default 800, made by that many mails; a quarter of them for the one client)
+Usage: .venv/bin/python bench/verbs.py [TICKETS]   (default 800, made by that many mails; a quarter of them for the one client)
 The system runs as `make up` runs it. Each client is a process with one connection that acts again as soon as it is answered. An answer
 to a customer is text alone, awaits the customer, and goes gateway → ticket → mail → ticket; its mail then leaves by SMTP for a server
 that discards it. Limits of the same run: the ticket service's GetTicket by gRPC alone, and two rows a commit on the same PostgreSQL.
