@@ -105,12 +105,14 @@ def test_files_that_cannot_be_opened_end_with_two(lived_in, at, capsys, monkeypa
     assert "Could not look" in capsys.readouterr().err
 
 
-def test_without_settings_it_names_those_that_are_missing(monkeypatch, tmp_path, capsys) -> None:
+def test_where_nothing_runs_it_says_so_first_then_what_to_do(monkeypatch, tmp_path, capsys) -> None:
     for name in [name for name in os.environ if name.startswith("GUICHE_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GUICHE_DATA", str(tmp_path))
     assert main(QUICK) == 2
-    assert "GUICHE_TICKET_DATABASE_URL" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith(f"Nothing runs on {tmp_path}: start Guichê with `make run` or `make up`")
+    assert "GUICHE_TICKET_DATABASE_URL" in said
 
 
 def test_it_finds_by_itself_what_runs_on_the_data_folder(lived_in, monkeypatch, tmp_path) -> None:

@@ -30,7 +30,8 @@ def run(data: Path, words: Sequence[str]) -> int:
         results = checked(settings, asked.grace, asked.settle, hashing=asked.files == "hash")
     except ValidationError as error:
         missing = ", ".join(f"GUICHE_{'_'.join(map(str, one['loc'])).upper()}" for one in error.errors())
-        print(f"Could not look: {missing} not set, and nothing runs on {data}.", file=sys.stderr)
+        start = f"Nothing runs on {data}: start Guichê with `make run` or `make up`, or choose a folder by GUICHE_DATA."
+        print(start, f"To look at an installation elsewhere, set {missing}.", sep="\n", file=sys.stderr)
         return UNSEEN
     except Exception as error:
         # A store that cannot be opened, a server address that is none: whatever it is, nobody has looked.
