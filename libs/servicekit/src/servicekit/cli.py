@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from servicekit import telemetry
-from servicekit.config import Settings
+from servicekit.config import Settings, read
 from servicekit.database import Database
 from servicekit.events import commands
 from servicekit.events.inbox import inbox_worker
@@ -63,7 +63,7 @@ def main(
     if own is not None:
         own(subparsers)
     asked = parser.parse_args(words)
-    asked.act(asked, settings_type())
+    asked.act(asked, read(settings_type))
 
 
 def bring_up(url: str, package: str) -> None:

@@ -1,8 +1,36 @@
 """Settings, read once at start from the environment (GUICHE_…) and refused loudly where they are missing."""
 
+import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Annotated, Any, TypeVar
 
+from pydantic import AfterValidator, BeforeValidator, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def port(first: int) -> BeforeValidator:
+    def checked(value: Any) -> int:
+        number = int(value) if str(value).isdecimal() else -1
+        if not first <= number <= 65535:
+            raise ValueError(f"must be a port, a whole number from {first} to 65535")
+        return number
+
+    return BeforeValidator(checked)
+
+
+def known_level(value: str) -> str:
+    if value.upper() not in logging.getLevelNamesMapping():
+        raise ValueError("must be DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return value
+
+
+# 0: a free port.
+Port = Annotated[int, port(0)]
+# One that others have to know.
+KnownPort = Annotated[int, port(1)]
 
 
 class Settings(BaseSettings):
@@ -21,8 +49,32 @@ class Settings(BaseSettings):
     # Where the API of this process listens; empty: at the service's own address above.
     listen: str = ""
     # Where /metrics, /livez and /readyz of this process listen; 0: a free port.
-    watch_port: int = 0
+    watch_port: Port = 0
     watch_host: str = "127.0.0.1"
     # OTLP/HTTP traces endpoint, e.g. http://collector:4318/v1/traces; empty: none are exported.
     otlp_endpoint: str = ""
-    log_level: str = "INFO"
+    log_level: Annotated[str, AfterValidator(known_level)] = "INFO"
+
+
+def read(kind: Callable[[], S]) -> S:
+    """The settings; where one is wrong or missing the process ends, with a line for each."""
+    try:
+        return kind()
+    except ValidationError as error:
+        raise SystemExit("\n".join(mistakes(error))) from None
+
+
+def mistakes(error: ValidationError, *, missing: bool = True) -> list[str]:
+    """Each by the name of its variable, with its rule and without its value, which may be secret.
+
+    missing: also what is not set.
+    """
+    found = []
+    for one in error.errors():
+        variable = f"GUICHE_{'_'.join(map(str, one['loc'])).upper()}"
+        if one["type"] != "missing":
+            rule = one["msg"].removeprefix("Value error, ").replace("Input should", "must")
+            found.append(f"{variable} {rule}.")
+        elif missing:
+            found.append(f"{variable} is not set.")
+    return found

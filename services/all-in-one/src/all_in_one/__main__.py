@@ -15,17 +15,19 @@ from typing import Any
 from all_in_one import banner
 from all_in_one.check.command import run as check
 from all_in_one.demo.mails import SAMPLE, send
-from all_in_one.environment import data_folder, taken_ports
+from all_in_one.environment import data_folder
 from all_in_one.run import run
+from all_in_one.starting import HouseSettings, already_running, taken_ports, wrong_settings
 from all_in_one.up import up
 from localservers.processes import ServerFailed
+from servicekit.config import read
 
 START_SECONDS = 180
 STOP_SECONDS = 60
 
 
 def run_all(data: Path) -> int:
-    return refused("run") or run(data)
+    return refused(data, "run") or run(data)
 
 
 def start(data: Path) -> int:
@@ -33,7 +35,7 @@ def start(data: Path) -> int:
     if told := ready(data):
         print(f"Guichê is up already: http://localhost:{told['port']}. `make down` stops it.")
         return 0
-    if refused("up"):
+    if refused(data, "up"):
         return 1
     data.mkdir(parents=True, exist_ok=True)
     log = data / "up.log"
@@ -71,12 +73,12 @@ def await_ready(data: Path, supervisor: subprocess.Popen[bytes]) -> dict[str, An
     return told
 
 
-def refused(target: str) -> bool:
-    """Whether a port is in use, which it then says."""
-    ports = taken_ports()
-    for name, port in ports.items():
-        print(f"Port {port} is in use. Choose another: make {target} {name}=…", file=sys.stderr)
-    return bool(ports)
+def refused(data: Path, target: str) -> bool:
+    """Whether something stands in the way of a start, which it then says."""
+    running = already_running(data)
+    found = wrong_settings() or ([running] if running else []) or taken_ports(target)
+    print(*found, sep="\n", end="\n" if found else "", file=sys.stderr)
+    return bool(found)
 
 
 def ready(data: Path) -> dict[str, Any] | None:
@@ -108,6 +110,9 @@ def stop(data: Path) -> int:
 
 
 def serve(data: Path) -> int:
+    if mistakes := wrong_settings():
+        print(*mistakes, sep="\n", file=sys.stderr)
+        return 1
     told_to_stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told_to_stop.set())
@@ -116,7 +121,7 @@ def serve(data: Path) -> int:
 
 
 def mail(_: Path) -> int:
-    port = int(os.environ.get("GUICHE_SMTP_PORT", "2525"))
+    port = read(HouseSettings).smtp_port
     try:
         send(SAMPLE, port)
     except ConnectionRefusedError:
@@ -141,7 +146,7 @@ def main(words: list[str]) -> int:
     try:
         return COMMANDS[words[0]](data)
     except ServerFailed as failed:
-        print(f"{failed}\nIs another Guichê running on {data}? GUICHE_DATA chooses another folder.", file=sys.stderr)
+        print(f"{failed}\nGUICHE_DATA chooses another folder than {data}.", file=sys.stderr)
         return 1
 
 

@@ -3,8 +3,8 @@
 import json
 import os
 import socket
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,15 +56,19 @@ def tell_settings(data: Path, settings: Mapping[str, str]) -> None:
     partial.rename(data / SETTINGS_FILE)
 
 
+@contextmanager
+def told_settings(data: Path, settings: Mapping[str, str]) -> Iterator[None]:
+    """For as long as something runs by them."""
+    tell_settings(data, settings)
+    try:
+        yield
+    finally:
+        (data / SETTINGS_FILE).unlink(missing_ok=True)
+
+
 def migrate_all(settings: dict[str, str]) -> None:
     for owner in OWNERS:
         migrate(settings[f"GUICHE_{owner.upper()}_DATABASE_URL"], owner)
-
-
-def taken_ports() -> dict[str, int]:
-    """Those of PORTS, as the caller's environment sets them, at which somebody answers."""
-    wanted = {name: int(os.environ.get(name, default)) for name, default in PORTS.items()}
-    return {name: port for name, port in wanted.items() if taken(port)}
 
 
 def taken(port: int) -> bool:

@@ -20,7 +20,8 @@ import ticket.config
 import ticket.main
 from all_in_one import banner, outbox
 from all_in_one.demo import filling
-from all_in_one.environment import OWNERS, environment, migrate_all, taken, tell_settings
+from all_in_one.environment import OWNERS, environment, migrate_all, taken, told_settings
+from all_in_one.starting import claimed
 from gateway.serving import uvicorn_server
 from localservers.postgres import postgres
 from servicekit import telemetry, watch
@@ -39,6 +40,7 @@ def run(data: Path) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with ExitStack() as stack:
+        stack.enter_context(claimed(data, "Ctrl-C in its terminal"))
         log = stack.enter_context((data / "guiche.log").open("a", buffering=1))
         server = stack.enter_context(postgres(data / "postgres"))
         sockets = stack.enter_context(TemporaryDirectory(prefix="guiche-"))
@@ -47,7 +49,7 @@ def run(data: Path) -> int:
         settings = Settings()
         telemetry.start("all-in-one", settings.otlp_endpoint, settings.log_level, log)
         migrate_all(dict(os.environ))
-        tell_settings(data, os.environ)
+        stack.enter_context(told_settings(data, os.environ))
         errors = serve(settings, stop, data)
     return 1 if errors else 0
 

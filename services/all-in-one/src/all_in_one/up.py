@@ -14,7 +14,8 @@ from pathlib import Path
 
 from all_in_one import outbox
 from all_in_one.demo import filling
-from all_in_one.environment import OWNERS, environment, free_ports, migrate_all, taken, tell_settings
+from all_in_one.environment import OWNERS, environment, free_ports, migrate_all, taken, told_settings
+from all_in_one.starting import claimed
 from localservers.postgres import Postgres, postgres
 from localservers.rabbitmq import rabbitmq
 from servicekit.process import Loop, run_threads
@@ -86,12 +87,13 @@ def up(data: Path, stop: threading.Event) -> None:
     """Runs everything until told to stop; writes <data>/up.json when all is ready."""
     data.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        stack.enter_context(claimed(data, "`make down`"))
         server = stack.enter_context(database_server(data))
         broker_url = stack.enter_context(broker(data))
         targets = dict(zip(OWNERS, (f"127.0.0.1:{port}" for port in free_ports(len(OWNERS))), strict=True))
         os.environ.update(environment(data, server, targets, broker_url))
         migrate_all(dict(os.environ))
-        tell_settings(data, os.environ)
+        stack.enter_context(told_settings(data, os.environ))
         children = [child(data, number) for number in range(len(PROCESSES))]
         stack.callback(end, children)
         for each in children:

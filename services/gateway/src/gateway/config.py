@@ -2,17 +2,33 @@
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 import servicekit.config
+from servicekit.config import KnownPort
+
+
+def networks_of(words: str) -> list[IPv4Network | IPv6Network]:
+    return [ip_network(word.strip()) for word in words.split(",") if word.strip()]
+
+
+def networks(words: str) -> str:
+    try:
+        networks_of(words)
+    except ValueError as error:
+        raise ValueError(f"must be networks, comma-separated, e.g. 10.0.0.0/8: {error}") from error
+    return words
 
 
 class Settings(servicekit.config.Settings):
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: KnownPort = 8080
     # The built web app.
     web_dist: Path = Path("web/dist")
     # Networks, comma-separated, whose X-Forwarded-For and traceparent are believed, e.g. "10.0.0.0/8"; empty: nobody's.
-    trusted_proxies: str = ""
+    trusted_proxies: Annotated[str, AfterValidator(networks)] = ""
     # How many requests are worked on at once; push connections need no thread.
     threads: int = 32
     # How many of those may be downloads, which last as long as the slowest client wants.
@@ -36,4 +52,4 @@ class Settings(servicekit.config.Settings):
     push_connections: int = 20
 
     def proxies(self) -> list[IPv4Network | IPv6Network]:
-        return [ip_network(word.strip()) for word in self.trusted_proxies.split(",") if word.strip()]
+        return networks_of(self.trusted_proxies)

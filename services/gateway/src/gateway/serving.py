@@ -17,6 +17,7 @@ from gateway.edge import Edge
 from gateway.main import App, build
 from gateway.pages import View
 from servicekit import telemetry, watch
+from servicekit.config import read
 
 # Seconds that requests under way have when the process ends.
 GRACE = 10
@@ -43,7 +44,7 @@ class Server(MPServer):
 
 def serve_granian(target: str = "gateway.serving:application") -> None:
     """Until a signal. One worker: a process has one hub, one port for its metrics, and is multiplied from outside."""
-    settings = Settings()
+    settings = read(Settings)
     Server(
         target,
         factory=True,
@@ -60,7 +61,7 @@ def serve_granian(target: str = "gateway.serving:application") -> None:
 
 def application(extra: Mapping[str, View] | None = None) -> Edge:
     """Called by granian in the process that serves. extra: as of gateway.main.build."""
-    settings = Settings()
+    settings = read(Settings)
     telemetry.start("gateway", settings.otlp_endpoint, settings.log_level)
     threading.Thread(target=end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
     app = build(settings, extra, [watching(settings)])

@@ -1,11 +1,18 @@
 """Settings of the mail service."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import SecretStr, model_validator
+from pydantic import AfterValidator, SecretStr
 
-from servicekit.config import Settings
+from servicekit.config import Port, Settings
+
+
+def host_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if value and not (host and port.isdecimal() and 0 < int(port) < 65536):
+        raise ValueError("must be host:port, e.g. mail.example.com:25")
+    return value
 
 
 class MailSettings(Settings):
@@ -15,7 +22,7 @@ class MailSettings(Settings):
 
     smtp_host: str = "127.0.0.1"
     # 0: a free port.
-    smtp_port: int = 2525
+    smtp_port: Port = 2525
     # The name in the greeting and after EHLO; empty: the machine's own.
     smtp_name: str = ""
     # LMTP (RFC 2033) where another server of ours receives and hands over to this one.
@@ -38,7 +45,7 @@ class MailSettings(Settings):
     ingest_parsers: int = 2
 
     # Where mails are handed over, as host:port; empty: each becomes a file <message id>.eml in the folder mail_outbox.
-    smtp_relay: str = ""
+    smtp_relay: Annotated[str, AfterValidator(host_and_port)] = ""
     # starttls: a connection that is not encrypted is not used. Empty: starttls where there is a user, else none.
     smtp_relay_tls: Literal["", "none", "starttls", "tls"] = ""
     smtp_relay_user: str = ""
@@ -55,9 +62,3 @@ class MailSettings(Settings):
     acknowledgements_an_hour: int = 5
     # So do more mails to one organization within a minute.
     acknowledgements_a_minute: int = 600
-
-    @model_validator(mode="after")
-    def relay_has_a_port(self) -> "MailSettings":
-        if self.smtp_relay and not self.smtp_relay.rpartition(":")[2].isdigit():
-            raise ValueError("smtp_relay must be host:port")
-        return self
