@@ -1,5 +1,4 @@
 import { MantineProvider } from "@mantine/core";
-import { Notifications } from "@mantine/notifications";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode, useState } from "react";
 import { createBrowserRouter, RouterProvider } from "react-router";
@@ -11,6 +10,7 @@ import { Shell } from "./shell/shell";
 import { cssVariables, theme } from "./theme/theme";
 import { TicketPage } from "./ticket/ticket-page";
 import { NotFoundPage, ProblemPage } from "./ui/states";
+import { Toasts } from "./ui/toasts";
 
 const routes = [
   { path: "/sign-in", element: <SignInPage /> },
@@ -40,7 +40,12 @@ const routes = [
 export function createQueryClient(): QueryClient {
   return new QueryClient({
     defaultOptions: {
+      // What cannot be sent now fails now: kept until the connection is back, it would run behind the back of somebody who has
+      // given it up long since.
+      mutations: { networkMode: "always" },
       queries: {
+        networkMode: "always",
+        refetchOnReconnect: true,
         // Push says when something has changed; time alone makes nothing stale.
         staleTime: Infinity,
         // What the server refused it will refuse again; only silence and its own trouble are worth a second try.
@@ -58,7 +63,7 @@ export function App() {
     <StrictMode>
       <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto">
         <QueryClientProvider client={queryClient}>
-          <Notifications position="top-center" limit={3} />
+          <Toasts />
           <RouterProvider router={router} />
         </QueryClientProvider>
       </MantineProvider>
