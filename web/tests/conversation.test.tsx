@@ -119,6 +119,15 @@ test("blind copies are shown to us, and the ticket before is a link away", async
   expect(screen.getByTestId("link-PREVIOUS").getAttribute("href")).toMatch(/^\/tickets\//);
 });
 
+test("who has started a ticket by keyboard is where it is answered", async () => {
+  const free: Seed = { ...MINE, status: "OPEN", holder: null };
+  const { user } = await openApp({ path: pageOf(free), seeds: [free] });
+  (await screen.findByTestId("start-button")).focus();
+  await user.keyboard("{Enter}");
+  await waitFor(() => expect(screen.queryByTestId("start-button")).toBeNull());
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByTestId("open-reply")));
+});
+
 test("waiting is decided in one dialog: who sees the ticket, and until when", async () => {
   const bodies: unknown[] = [];
   const { user, world } = await openApp({
@@ -215,12 +224,39 @@ test("what is emptied while closing is missing, and the type cannot be slipped o
   expect(world.one(idOf(MINE)).ticket.status).toBe("STARTED");
 });
 
-test("setting the status to closed by hand passes the same gate", async () => {
-  const { user } = await openApp({ path: pageOf(MINE), seeds: [MINE] });
+test("setting the status to closed by hand asks first, as the other doors do, and passes the same gate", async () => {
+  const { user, world } = await openApp({ path: pageOf(MINE), seeds: [MINE] });
   const [head] = await screen.findAllByTestId("status-menu");
   if (head) await user.click(head);
   await user.click(await screen.findByTestId("set-status-CLOSED"));
-  expect(await screen.findByTestId("missing-fields")).toBeTruthy();
+  const dialog = within(await screen.findByTestId("closing-dialog"));
+  const submit = await dialog.findByTestId("closing-submit");
+  expect(world.requests.some((request) => request.endsWith(":setStatus"))).toBe(false);
+  expect([dialog.getByRole("heading").textContent, submit.textContent]).toEqual(["Finalizar o ticket", "Finalizar"]);
+  await user.click(submit);
+  expect(await dialog.findByTestId("missing-fields")).toBeTruthy();
+  await user.click(dialog.getByTestId("service-type"));
+  await user.click(await option("Dúvida"));
+  await user.click(submit);
+  await waitFor(() => expect(window.location.pathname).toBe("/"));
+  expect(world.one(idOf(MINE)).ticket.status).toBe("CLOSED");
+});
+
+test("a ticket that needs nothing more is not closed by choosing the status alone either", async () => {
+  const { user, world } = await openApp({ path: pageOf(MINE), seeds: [MINE] });
+  const type = SERVICE_TYPES.find(({ name }) => name === "Dúvida");
+  await screen.findByTestId("verb-conclude");
+  world.change(world.one(idOf(MINE)), "serviceTypeSet", {
+    serviceType: { id: type?.id ?? "", name: type?.name ?? "" },
+  });
+  await screen.findByText("Dúvida");
+  const [head] = await screen.findAllByTestId("status-menu");
+  if (head) await user.click(head);
+  await user.click(await screen.findByTestId("set-status-CLOSED"));
+  const dialog = within(await screen.findByTestId("closing-dialog"));
+  await user.click(await dialog.findByRole("button", { name: "Cancelar" }));
+  await waitFor(() => expect(screen.queryByTestId("closing-dialog")).toBeNull());
+  expect(world.one(idOf(MINE)).ticket.status).toBe("STARTED");
 });
 
 test("status and priority change where they stand", async () => {

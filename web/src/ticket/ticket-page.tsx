@@ -18,8 +18,10 @@ import { ReplyBox } from "./reply/reply-box";
 import styles from "./ticket.module.css";
 import { History } from "./timeline/history";
 import { Timeline } from "./timeline/timeline";
+import { useFocusAfterAct } from "./use-focus-after-act";
 import { useHolderNotice } from "./use-holder-notice";
 import { PriorityMenu, StatusMenu } from "./verbs/badge-menus";
+import type { SimpleVerb } from "./verbs/simple-verbs";
 import { VerbBar } from "./verbs/verb-bar";
 
 export function TicketPage() {
@@ -63,25 +65,27 @@ function TicketView({ ticket, attendantId, page }: PageProps & { ticket: Ticket;
     return !narrow && draft !== null && isWorthKeeping(draft);
   });
   useHolderNotice(ticket);
+  const answering = useRef<HTMLDivElement>(null);
+  const onDone = useFocusAfterAct(ticket, answering);
   const reply = (
     <ReplyBox ticket={ticket} attendantId={attendantId} narrow={narrow} opened={replying} setOpened={setReplying} />
   );
   return (
     <>
-      <Head ticket={ticket} narrow={narrow} />
+      <Head ticket={ticket} narrow={narrow} onDone={onDone} />
       {narrow && <FactsPanel ticket={ticket} narrow />}
       <div className={styles.content} ref={content}>
         <div>
           <Conversation ticket={ticket} scroll={narrow ? page : content} />
         </div>
       </div>
-      <div className={styles.reply}>
+      <div className={styles.reply} ref={narrow ? undefined : answering}>
         <div>{reply}</div>
       </div>
       {!narrow && <FactsPanel ticket={ticket} />}
       {narrow && (
-        <div className={styles.mobileBar}>
-          <VerbBar ticket={ticket} narrow>
+        <div className={styles.mobileBar} ref={answering}>
+          <VerbBar ticket={ticket} narrow onDone={onDone}>
             {ticket.allowedVerbs.includes("reply") && (
               <Button
                 variant={ticket.allowedVerbs.includes("start") ? "default" : "filled"}
@@ -99,7 +103,13 @@ function TicketView({ ticket, attendantId, page }: PageProps & { ticket: Ticket;
   );
 }
 
-function Head({ ticket, narrow }: { ticket: Ticket; narrow: boolean }) {
+interface HeadProps {
+  ticket: Ticket;
+  narrow: boolean;
+  onDone: (verb: SimpleVerb) => void;
+}
+
+function Head({ ticket, narrow, onDone }: HeadProps) {
   const { t } = useTranslation();
   return (
     <div className={styles.head}>
@@ -119,7 +129,7 @@ function Head({ ticket, narrow }: { ticket: Ticket; narrow: boolean }) {
         <StatusMenu ticket={ticket} large />
         {!narrow && <PriorityMenu ticket={ticket} />}
       </div>
-      {!narrow && <VerbBar ticket={ticket} narrow={false} />}
+      {!narrow && <VerbBar ticket={ticket} narrow={false} onDone={onDone} />}
     </div>
   );
 }

@@ -32,7 +32,7 @@ export function SendButton({ sendAs, onChange, send, sending, disabled }: SendBu
         title={t("reply.sendHint")}
         data-testid="send"
       >
-        {t("reply.sendAs", { status: t(`reply.status.${sendAs.status}`) })}
+        {t("reply.sendAs", { status: t(`status.${sendAs.status}`) })}
       </Button>
       <Menu position="top-end" width={300} shadow="md">
         <Menu.Target>
@@ -57,7 +57,7 @@ export function SendButton({ sendAs, onChange, send, sending, disabled }: SendBu
               onClick={() => onChange({ ...sendAs, status })}
               data-testid={`send-as-${status}`}
             >
-              {t(`reply.status.${status}`)}
+              {t(`status.${status}`)}
               <small className={styles.statusHint}>{t(`reply.statusHint.${status}`)}</small>
             </Menu.Item>
           ))}

@@ -2,7 +2,6 @@ import { Menu } from "@mantine/core";
 import { IconCheck, IconChevronDown } from "@tabler/icons-react";
 import { type ReactNode, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { ApiProblem } from "@/api/problem";
 import type { SettableStatus, Ticket } from "@/api/types";
 import { PriorityMark, StatusBadge } from "@/ui/badges";
 import { useAct } from "./act";
@@ -17,36 +16,32 @@ const PRIORITIES = ["HIGH", "MEDIUM_HIGH", "MEDIUM", "MEDIUM_LOW", "LOW"] as con
 export function StatusMenu({ ticket, large = false, testId }: { ticket: Ticket; large?: boolean; testId?: string }) {
   const { t } = useTranslation();
   const { act, pending } = useAct(ticket);
-  const [awaiting, setAwaiting] = useState(false);
-  const [refusal, setRefusal] = useState<ApiProblem>();
+  const [asked, setAsked] = useState<SettableStatus>();
+  const close = (): void => setAsked(undefined);
   const badge = <StatusBadge status={ticket.status} large={large} {...(testId && { testId })} />;
   if (!ticket.allowedVerbs.includes("setStatus")) return badge;
 
-  async function choose(status: SettableStatus): Promise<void> {
-    if (status === "PENDING") {
-      setAwaiting(true);
-      return;
-    }
-    const outcome = await act({ verb: "setStatus", status });
-    if (!outcome.done && outcome.refusal) setRefusal(outcome.refusal);
+  /** Waiting needs a decision, and nobody takes a closing back: both are asked first, as through their other doors. */
+  function choose(status: SettableStatus): void {
+    if (status === "PENDING" || status === "CLOSED") setAsked(status);
+    else void act({ verb: "setStatus", status });
   }
 
   return (
     <>
       <BadgeMenu label={t("verb.changeStatus")} badge={badge} testId="status-menu" busy={pending}>
         {STATUSES.filter((status) => status !== ticket.status).map((status) => (
-          <Menu.Item key={status} onClick={() => void choose(status)} data-testid={`set-status-${status}`}>
+          <Menu.Item key={status} onClick={() => choose(status)} data-testid={`set-status-${status}`}>
             <StatusBadge status={status} />
           </Menu.Item>
         ))}
       </BadgeMenu>
-      <AwaitDialog ticket={ticket} verb="setStatus" opened={awaiting} close={() => setAwaiting(false)} />
+      <AwaitDialog ticket={ticket} verb="setStatus" opened={asked === "PENDING"} close={close} />
       <ClosingDialog
         ticket={ticket}
         door="setStatus"
-        refusal={refusal}
-        opened={refusal !== undefined}
-        close={() => setRefusal(undefined)}
+        opened={asked === "CLOSED"}
+        close={close}
         submit={(classification) =>
           act({ verb: "setStatus", status: "CLOSED", ...(classification && { classification }) })
         }

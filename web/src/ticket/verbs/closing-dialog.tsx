@@ -80,7 +80,7 @@ function ClosingForm({ ticket, door, refusal, submit, close, error, types }: Clo
           {t("verb.cancel")}
         </Button>
         <Button type="submit" loading={sending} data-testid="closing-submit">
-          {t(answerless ? "closing.submitFinalize" : door === "reply" ? "closing.submitReply" : "closing.submit")}
+          {t(`closing.submit.${door}`)}
         </Button>
       </Dialog.Foot>
     </form>

@@ -6,7 +6,13 @@ import { SIMPLE_VERBS } from "./simple-verbs";
 
 const { icon: StartIcon } = SIMPLE_VERBS.start;
 
-export function StartButton({ ticket, wide }: { ticket: Ticket; wide: boolean }) {
+interface StartProps {
+  ticket: Ticket;
+  wide: boolean;
+  onDone: () => void;
+}
+
+export function StartButton({ ticket, wide, onDone }: StartProps) {
   const { t } = useTranslation();
   const { act, pending } = useAct(ticket);
   return (
@@ -14,7 +20,7 @@ export function StartButton({ ticket, wide }: { ticket: Ticket; wide: boolean })
       fullWidth={wide}
       leftSection={<StartIcon size={15} aria-hidden />}
       loading={pending}
-      onClick={() => void act({ verb: "start" })}
+      onClick={() => void act({ verb: "start" }).then(({ done }) => done && onDone())}
       data-testid="start-button"
     >
       {t("verb.start")}

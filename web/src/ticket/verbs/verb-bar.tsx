@@ -12,8 +12,16 @@ import styles from "./verbs.module.css";
 
 type Opened = "awaitReply" | "conclude" | "finalize" | undefined;
 
+interface BarProps {
+  ticket: Ticket;
+  narrow: boolean;
+  /** After what is done at one press. */
+  onDone: (verb: SimpleVerb) => void;
+  children?: ReactNode;
+}
+
 /** What may be done now, as the server says in allowedVerbs; the most likely first, the rest in a menu. */
-export function VerbBar({ ticket, narrow, children }: { ticket: Ticket; narrow: boolean; children?: ReactNode }) {
+export function VerbBar({ ticket, narrow, onDone, children }: BarProps) {
   const { t } = useTranslation();
   const { act, pending } = useAct(ticket);
   const [opened, setOpened] = useState<Opened>();
@@ -23,7 +31,7 @@ export function VerbBar({ ticket, narrow, children }: { ticket: Ticket; narrow: 
     const { icon: Icon } = SIMPLE_VERBS[verb];
     return {
       leftSection: <Icon size={17} aria-hidden />,
-      onClick: () => void act({ verb }),
+      onClick: () => void act({ verb }).then(({ done }) => done && onDone(verb)),
       "data-testid": `verb-${verb}`,
       children: t(`verb.${verb}`),
     };
@@ -68,7 +76,7 @@ export function VerbBar({ ticket, narrow, children }: { ticket: Ticket; narrow: 
 
   return (
     <div className={styles.bar} role="group" aria-label={t("verb.bar")} data-testid="verb-bar">
-      {may("start") && <StartButton ticket={ticket} wide={narrow} />}
+      {may("start") && <StartButton ticket={ticket} wide={narrow} onDone={() => onDone("start")} />}
       {children}
       {simpleButtons}
       {!narrow && may("awaitReply") && (
