@@ -172,6 +172,32 @@ test("an address that cannot be one stops the sending before the server is asked
   expect(replies).toEqual([]);
 });
 
+test("a reply is sent as what the ticket's status is called afterwards", async () => {
+  writtenBefore(TICKET, { seenUpTo: FIRST });
+  const { user } = await openMine();
+  const button = await screen.findByTestId("send");
+  const name = button.textContent.replace("Enviar como ", "");
+  await user.click(button);
+  await waitFor(() => expect(screen.getByTestId("ticket-status").dataset.status).toBe("PENDING"));
+  expect(screen.getByTestId("ticket-status").textContent).toBe(name);
+});
+
+test("what was wrong with a reply is gone with it when it is discarded", async () => {
+  writtenBefore(TICKET, { seenUpTo: FIRST });
+  const { user } = await openApp({ path: PAGE, seeds: [MINE] });
+  await user.click(await screen.findByTestId("show-copies"));
+  await user.type(screen.getByTestId("reply-cc"), "abc,");
+  await user.click(screen.getByTestId("send"));
+  await screen.findByText("Não é um endereço de e-mail: abc");
+  await user.click(screen.getByTestId("discard"));
+  await user.click(await screen.findByTestId("discard-yes"));
+  await user.click(await screen.findByTestId("open-reply"));
+  expect(screen.queryByText("Não é um endereço de e-mail: abc")).toBeNull();
+  expect(screen.queryByTestId("reply-cc")).toBeNull();
+  expect(screen.getByTestId("show-copies")).toBeTruthy();
+  expect(screen.getByTestId("reply-error").textContent).toBe("");
+});
+
 const file = (name: string, size = 10) => new File([new Uint8Array(size)], name, { type: "application/pdf" });
 const fileInput = () => document.querySelector<HTMLInputElement>("input[type=file]") as HTMLInputElement;
 

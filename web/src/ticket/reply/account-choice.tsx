@@ -30,6 +30,7 @@ export function AccountChoice({ options, value, onChange }: AccountProps) {
       <Select
         size="xs"
         variant="unstyled"
+        classNames={{ input: styles.accountName ?? "" }}
         aria-label={t("reply.from")}
         leftSection={<span className={styles.fromMark}>{t("reply.from")}:</span>}
         leftSectionWidth={34}

@@ -8,9 +8,17 @@ export function DiscardButton({ discard }: { discard: () => void }) {
   const { t } = useTranslation();
   const [asking, setAsking] = useState(false);
   return (
-    <Popover opened={asking} onChange={setAsking} width={280} position="top-start" withArrow shadow="md" trapFocus>
+    <Popover
+      opened={asking}
+      onChange={setAsking}
+      width="min(300px, calc(100vw - 24px))"
+      position="top-start"
+      withArrow
+      shadow="md"
+      trapFocus
+    >
       <Popover.Target>
-        <Tooltip label={t("reply.discard")}>
+        <Tooltip label={t("reply.discard")} disabled={asking}>
           <ActionIcon
             variant="subtle"
             color="gray"
@@ -29,7 +37,7 @@ export function DiscardButton({ discard }: { discard: () => void }) {
           <Button size="compact-sm" variant="default" onClick={() => setAsking(false)}>
             {t("reply.discardKeep")}
           </Button>
-          <Button size="compact-sm" color="red" onClick={discard} data-testid="discard-yes">
+          <Button size="compact-sm" color="red.9" onClick={discard} data-testid="discard-yes">
             {t("reply.discard")}
           </Button>
         </div>

@@ -220,6 +220,7 @@ function Writing({ ticket, attendantId, narrow, setOpened, state, reason, focuse
         sendAnyway={() => send({ seenUpTo: ticket.lastMessageId })}
       />
       <Recipients
+        key={`recipients ${state.version}`}
         draft={draft}
         options={options}
         faults={faults}
@@ -230,7 +231,7 @@ function Writing({ ticket, attendantId, narrow, setOpened, state, reason, focuse
       />
       <Suspense fallback={<div className={styles.blank} />}>
         <Editor
-          key={state.version}
+          key={`text ${state.version}`}
           html={draft.html}
           onChange={(html) => {
             sending.forget("html");
@@ -278,6 +279,8 @@ function Writing({ ticket, attendantId, narrow, setOpened, state, reason, focuse
             discard={() => {
               for (const { key } of uploads.pending) uploads.remove(key);
               state.clear();
+              sending.calm();
+              setWaiting("");
               setOpened(false);
             }}
           />

@@ -28,6 +28,7 @@ export interface Sending {
   error: unknown;
   /** The server has refused since something arrived that the writer had not seen. */
   stale: boolean;
+  /** Forgets all that was wrong: there is nothing left that it could be about. */
   calm: () => void;
   /** What is missing for closing, as the server said. */
   missing: ApiProblem | undefined;
@@ -151,7 +152,12 @@ export function useSend(
     forget: (place) => setFaults(({ [place]: _, ...others }) => others),
     error,
     stale,
-    calm: () => setStale(false),
+    calm: () => {
+      setFaults({});
+      setError(undefined);
+      setStale(false);
+      setMissing(undefined);
+    },
     missing,
     dropMissing: () => setMissing(undefined),
   };
