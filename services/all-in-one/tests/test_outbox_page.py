@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
