@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { makeTicket } from "../mock/data";
 import { HOSTILE } from "../mock/mails";
 import { linked } from "@/ticket/timeline/plain-text";
+import { shownAddress } from "@/ticket/timeline/shown-address";
 import { openApp } from "./app";
 
 test("a message with HTML stands in a frame that may run nothing", async () => {
@@ -46,4 +47,24 @@ test("addresses in plain text become links, and nothing else does", () => {
   expect(document.body.textContent).toBe(
     "Veja https://a.example/x?y=1, (http://b.example). Ou javascript:alert(1) e ana@exemplo.com.br!",
   );
+});
+
+const NAMED = `atendimento+agraftdx6j${"a2".repeat(14)}b@demo.guiche`;
+
+test("the account's address is shown as people know it, everybody else's as it is", () => {
+  expect(shownAddress(NAMED)).toBe("atendimento@demo.guiche");
+  for (const address of ["ana+lojas@exemplo.com.br", "atendimento@demo.guiche", `a+${"x".repeat(38)}@b.example`])
+    expect(shownAddress(address)).toBe(address);
+});
+
+test("an answer shows the account it came to", async () => {
+  const seed = { number: 1, minutesAgo: 3, level: "n1", status: "OPEN", subject: "Boleto" } as const;
+  const { id } = makeTicket(seed).ticket;
+  const { world } = await openApp({ path: `/tickets/${id}`, seeds: [seed] });
+  await screen.findByTestId("message");
+  const stored = world.one(id);
+  stored.messages = stored.messages.map((message) => ({ ...message, to: [{ name: "", email: NAMED }] }));
+  world.receive(id, "E mais isto.");
+  expect(await screen.findAllByText("Para: atendimento@demo.guiche")).not.toHaveLength(0);
+  expect(document.body.innerHTML).not.toContain("agraftdx6j");
 });

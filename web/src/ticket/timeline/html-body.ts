@@ -115,7 +115,7 @@ const POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; ba
 export const FRAME_STYLE = `
   html { color-scheme: light; }
   body { margin: 0; padding: 18px 20px; background: #fff; color: #1a2326; overflow-wrap: break-word;
-         font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
+         font: 15px/1.55 "Geist Variable", system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
   body > :first-child { margin-top: 0; }
   body > :last-child { margin-bottom: 0; }
   img, video { max-width: 100%; height: auto; }

@@ -8,6 +8,7 @@ import { Attachments } from "./attachments";
 import { DeliveryMark, DeliveryTrouble } from "./delivery";
 import { MessageBody } from "./message-body";
 import styles from "./message.module.css";
+import { shownAddress } from "./shown-address";
 
 interface CardProps {
   ticketId: string;
@@ -180,12 +181,14 @@ function Recipients({ message }: { message: Message }) {
       .map(([label, boxes]) => `${label}: ${say(boxes) || t("message.noRecipients")}`)
       .join(" · ");
   return (
-    <span title={told(addresses)}>{told((boxes) => boxes.map(({ name, email }) => name || email).join(", "))}</span>
+    <span title={told(addresses)}>
+      {told((boxes) => boxes.map(({ name, email }) => name || shownAddress(email)).join(", "))}
+    </span>
   );
 }
 
 function addresses(boxes: MailAddress[]): string {
-  return boxes.map(({ name, email }) => (name ? `${name} <${email}>` : email)).join(", ");
+  return boxes.map(({ name, email }) => (name ? `${name} <${shownAddress(email)}>` : shownAddress(email))).join(", ");
 }
 
 /** Why it stands here; where only the protocol says so, a notice tells it instead. */

@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
+import { lendFont } from "./frame-font";
 import { FRAME_STYLE, frameDocument } from "./html-body";
 import styles from "./message.module.css";
 
@@ -36,6 +37,7 @@ export function MessageFrame({ html, title, remote, dark }: FrameProps) {
     const inner = frame.current?.contentDocument;
     if (!inner) return;
     if (remote) fill(inner, html);
+    void lendFont(inner);
     setShown(inner);
   }
 
