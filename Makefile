@@ -134,7 +134,7 @@ web/dist/index.html: web/node_modules/.installed $(WEB_SOURCES)
 
 .PHONY: web-test
 web-test: web/node_modules/.installed ## lint, types and tests of the web app
-	@for step in api:check lint typecheck test; do $(BIN)/python -m localservers npm --prefix web run --silent $$step || exit 1; done
+	@for step in api:check typecheck lint test; do $(BIN)/python -m localservers npm --prefix web run --silent $$step || exit 1; done
 
 .PHONY: web-browser-test
 web-browser-test: web/node_modules/.installed ## the pages of the web app in Chromium
