@@ -98,6 +98,8 @@ def test_a_department_says_it_in_its_own_words(arrived, account, tell, send, cus
     send()
     plain, html = customer.mails[0].iter_parts()
     assert plain.get_content().startswith(f"Obrigado por <b>escrever</b>.\n\nAté já!\n\nProtocolo: {PROTOCOL}\n")
+    # Beside the text, since clients drop what <head> and <body> say of style.
+    assert "<body><div style=\"font-family:'Segoe UI',Roboto,Helvetica,Arial,sans-serif;" in html.get_content()
     assert "<p>Obrigado por &lt;b&gt;escrever&lt;/b&gt;.</p><p>Até já!</p>" in html.get_content()
 
 

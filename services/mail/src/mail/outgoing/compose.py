@@ -25,6 +25,10 @@ _CONTENT_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&
 # Parts that RFC 2046 gives a structure or forbids to be encoded are sent as plain bytes.
 _STRUCTURED = ("multipart/", "message/")
 
+# Beside the text itself, where mail clients keep it: many drop <style>, and what <body> says. Names that Outlook knows
+# come first, else it takes Times for all of them. Colours are the client's own, for those who read in the dark.
+_STYLE = "font-family:'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:15px;line-height:1.5"
+
 ANY_TYPE = "application/octet-stream"
 
 
@@ -134,7 +138,8 @@ def body_of(mail: Mail) -> EmailMessage:
 
 
 def page(html: str) -> str:
-    return f'<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>{plain_lines(html)}</body></html>'
+    body = f'<div style="{_STYLE}">{plain_lines(html)}</div>'
+    return f'<!DOCTYPE html><html><head><meta charset="utf-8"></head><body>{body}</body></html>'
 
 
 def content_type(stated: str) -> str:
