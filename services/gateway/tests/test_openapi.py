@@ -1,5 +1,6 @@
 """The OpenAPI document."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -31,6 +32,48 @@ def test_every_operation_says_how_it_fails_and_who_may_call_it(document: dict[st
         assert {"400", "429", "500", "503"} <= set(operation["responses"])
         assert operation["description"]
         assert operation["security"] in ([{"bearer": []}, {"cookie": []}], [{}])
+
+
+def test_every_operation_has_a_summary_of_a_line(document: dict[str, Any]) -> None:
+    summaries = {one["operationId"]: one["summary"] for path in document["paths"].values() for one in path.values()}
+    for summary in summaries.values():
+        assert 0 < len(summary) <= openapi.SUMMARY_CHARACTERS
+        assert "\n" not in summary
+        assert not summary.endswith(".")
+    assert summaries["getTicket"] == "One ticket"
+    assert summaries["startTicket"] == "Takes the ticket"
+    assert summaries["reopenTicket"] == "Reopens a ticket: RESOLVED becomes OPEN"
+    assert summaries["login"] == "Signs an attendant in"
+
+
+@pytest.mark.parametrize(
+    ("description", "summary"),
+    [
+        ("Takes mail, e.g. Of two, one.\n\nMore.", "Takes mail, e.g. Of two, one"),
+        ("Why? Because.", "Why?"),
+        ("word " * 30, "word " * 15 + "word…"),
+    ],
+)
+def test_a_summary_is_the_first_sentence(description: str, summary: str) -> None:
+    assert openapi.summary(description) == summary
+
+
+def test_descriptions_break_between_paragraphs_alone(document: dict[str, Any]) -> None:
+    found = list(descriptions(document))
+    assert len(found) > 100
+    assert not [text for text in found if "\n" in text.replace("\n\n", "")]
+    assert comments.tidy(" One line\n and on.\n\n Another.\n") == "One line and on.\n\nAnother."
+
+
+def descriptions(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if isinstance(value.get("description"), str):
+            yield value["description"]
+        for inner in value.values():
+            yield from descriptions(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from descriptions(inner)
 
 
 def test_every_body_is_of_a_kind_the_page_of_the_document_can_show(document: dict[str, Any]) -> None:

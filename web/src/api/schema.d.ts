@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The tickets the attendant may see, newest activity first. */
+        /**
+         * The tickets the attendant may see, newest activity first
+         * @description The tickets the attendant may see, newest activity first.
+         */
         get: operations["listTickets"];
         put?: never;
         post?: never;
@@ -28,7 +31,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description How many tickets the attendant may see, per status, and per department and level per status. */
+        /**
+         * How many tickets the attendant may see, per status, and per department and…
+         * @description How many tickets the attendant may see, per status, and per department and level per status.
+         */
         get: operations["countTickets"];
         put?: never;
         post?: never;
@@ -45,7 +51,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One ticket. A ticket the attendant may not see does not exist for them: TICKET_NOT_FOUND. */
+        /**
+         * One ticket
+         * @description One ticket. A ticket the attendant may not see does not exist for them: TICKET_NOT_FOUND.
+         */
         get: operations["getTicket"];
         put?: never;
         post?: never;
@@ -62,7 +71,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The ticket's history, oldest first. */
+        /**
+         * The ticket's history, oldest first
+         * @description The ticket's history, oldest first.
+         */
         get: operations["listInteractions"];
         put?: never;
         post?: never;
@@ -82,8 +94,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Takes the ticket: it becomes STARTED, held by the attendant, and leaves everyone else's queue.
-         *     Of two who press at once one gets it; the other is told TICKET_ALREADY_STARTED with the holder's name.
+         * Takes the ticket
+         * @description Takes the ticket: it becomes STARTED, held by the attendant, and leaves everyone else's queue. Of two who press at once one gets it; the other is told TICKET_ALREADY_STARTED with the holder's name.
          */
         post: operations["startTicket"];
         delete?: never;
@@ -102,8 +114,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Waits for the customer: OPEN, STARTED or ANSWERED becomes PENDING. RELEASE lets the queue see and take it meanwhile,
-         *     FOLLOW keeps it with its holder.
+         * Waits for the customer: OPEN, STARTED or ANSWERED becomes PENDING
+         * @description Waits for the customer: OPEN, STARTED or ANSWERED becomes PENDING. RELEASE lets the queue see and take it meanwhile, FOLLOW keeps it with its holder.
          */
         post: operations["awaitReply"];
         delete?: never;
@@ -121,7 +133,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Lets the queue see and take a held ticket; it stays with its holder until somebody does. */
+        /**
+         * Lets the queue see and take a held ticket
+         * @description Lets the queue see and take a held ticket; it stays with its holder until somebody does.
+         */
         post: operations["releaseTicket"];
         delete?: never;
         options?: never;
@@ -138,7 +153,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Takes a release back. */
+        /**
+         * Takes a release back
+         * @description Takes a release back.
+         */
         post: operations["followTicket"];
         delete?: never;
         options?: never;
@@ -155,7 +173,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Sets the status by hand, to OPEN, PENDING, RESOLVED or CLOSED. */
+        /**
+         * Sets the status by hand, to OPEN, PENDING, RESOLVED or CLOSED
+         * @description Sets the status by hand, to OPEN, PENDING, RESOLVED or CLOSED.
+         */
         post: operations["setStatus"];
         delete?: never;
         options?: never;
@@ -172,7 +193,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description How urgent it is. */
+        /**
+         * Sets how urgent the ticket is
+         * @description Sets how urgent the ticket is.
+         */
         post: operations["setPriority"];
         delete?: never;
         options?: never;
@@ -189,8 +213,8 @@ export interface paths {
         };
         get?: never;
         /**
-         * @description Classifies the ticket and gives the data of its service type, replacing what was there. Mandatory fields may still be
-         *     missing; they are asked for where the ticket is closed.
+         * Classifies the ticket and gives the data of its service type, replacing what…
+         * @description Classifies the ticket and gives the data of its service type, replacing what was there. Mandatory fields may still be missing; they are asked for where the ticket is closed.
          */
         put: operations["setServiceType"];
         post?: never;
@@ -209,7 +233,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Closes a held ticket. SERVICE_TYPE_DATA_MISSING lists the mandatory fields that are missing. */
+        /**
+         * Closes a held ticket
+         * @description Closes a held ticket. SERVICE_TYPE_DATA_MISSING lists the mandatory fields that are missing.
+         */
         post: operations["concludeTicket"];
         delete?: never;
         options?: never;
@@ -226,7 +253,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Closes a ticket without answering. Mandatory data is needed only if it was ever answered. */
+        /**
+         * Closes a ticket without answering
+         * @description Closes a ticket without answering. Mandatory data is needed only if it was ever answered.
+         */
         post: operations["finalizeTicket"];
         delete?: never;
         options?: never;
@@ -243,7 +273,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description RESOLVED becomes OPEN. */
+        /**
+         * Reopens a ticket: RESOLVED becomes OPEN
+         * @description Reopens a ticket: RESOLVED becomes OPEN.
+         */
         post: operations["reopenTicket"];
         delete?: never;
         options?: never;
@@ -261,10 +294,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * @description Answers the customer and gives the ticket the status it is sent as, in one step: stores the message with its files,
-         *     then releases it with the ticket's change. Where something is refused nothing is sent. Repeating a call with the same
-         *     requestId sends once, whatever was interrupted where. SEEN_UP_TO_STALE where something arrived since seenUpTo: look
-         *     at it, then send with the new lastMessageId.
+         * Answers the customer and gives the ticket the status it is sent as, in one step
+         * @description Answers the customer and gives the ticket the status it is sent as, in one step: stores the message with its files, then releases it with the ticket's change. Where something is refused nothing is sent. Repeating a call with the same requestId sends once, whatever was interrupted where. SEEN_UP_TO_STALE where something arrived since seenUpTo: look at it, then send with the new lastMessageId.
          */
         post: operations["replyToTicket"];
         delete?: never;
@@ -280,10 +311,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Those of the organization, by name. */
+        /**
+         * The service types of the organization, by name
+         * @description The service types of the organization, by name.
+         */
         get: operations["listServiceTypes"];
         put?: never;
-        /** @description Registers a service type. Its fields and choices get their ids from the server. */
+        /**
+         * Registers a service type
+         * @description Registers a service type. Its fields and choices get their ids from the server.
+         */
         post: operations["createServiceType"];
         delete?: never;
         options?: never;
@@ -298,9 +335,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description One service type, with the fields it asks for. SERVICE_TYPE_NOT_FOUND where there is none. */
+        /**
+         * One service type, with the fields it asks for
+         * @description One service type, with the fields it asks for. SERVICE_TYPE_NOT_FOUND where there is none.
+         */
         get: operations["getServiceType"];
-        /** @description Replaces all of it. A field that is left out is asked for no more; what was given for it stays on its tickets. */
+        /**
+         * Replaces all of a service type
+         * @description Replaces all of a service type. A field that is left out is asked for no more; what was given for it stays on its tickets.
+         */
         put: operations["updateServiceType"];
         post?: never;
         delete?: never;
@@ -316,9 +359,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What this department demands. DEPARTMENT_NOT_FOUND where there is none. */
+        /**
+         * What a department demands where tickets are closed
+         * @description What a department demands where tickets are closed. DEPARTMENT_NOT_FOUND where there is none.
+         */
         get: operations["getClosingRules"];
-        /** @description Replaces all of it. Tickets that are closed already stay so. */
+        /**
+         * Replaces all that a department demands
+         * @description Replaces all that a department demands. Tickets that are closed already stay so.
+         */
         put: operations["updateClosingRules"];
         post?: never;
         delete?: never;
@@ -334,7 +383,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The conversation with the customer, oldest first. */
+        /**
+         * The conversation with the customer, oldest first
+         * @description The conversation with the customer, oldest first.
+         */
         get: operations["listMessages"];
         put?: never;
         post?: never;
@@ -351,7 +403,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description What a reply box needs: the accounts that may answer, and to whom. */
+        /**
+         * What a reply box needs: the accounts that may answer, and to whom
+         * @description What a reply box needs: the accounts that may answer, and to whom.
+         */
         get: operations["getReplyOptions"];
         put?: never;
         post?: never;
@@ -370,7 +425,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Sends a message again whose delivery is FAILED or UNKNOWN, by somebody's decision; else DELIVERY_NOT_ENDED. */
+        /**
+         * Sends a message again whose delivery is FAILED or UNKNOWN, by somebody's…
+         * @description Sends a message again whose delivery is FAILED or UNKNOWN, by somebody's decision; else DELIVERY_NOT_ENDED.
+         */
         post: operations["resendMessage"];
         delete?: never;
         options?: never;
@@ -385,7 +443,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description "My information": departments, organizations, projects, levels and roles of the signed-in attendant. */
+        /**
+         * "My information"
+         * @description "My information": departments, organizations, projects, levels and roles of the signed-in attendant.
+         */
         get: operations["getMe"];
         put?: never;
         post?: never;
@@ -404,7 +465,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Signs an attendant in. Unknown users, wrong passwords and inactive attendants are all told CREDENTIALS_REJECTED; after repeated failures TOO_MANY_ATTEMPTS. */
+        /**
+         * Signs an attendant in
+         * @description Signs an attendant in. Unknown users, wrong passwords and inactive attendants are all told CREDENTIALS_REJECTED; after repeated failures TOO_MANY_ATTEMPTS.
+         */
         post: operations["login"];
         delete?: never;
         options?: never;
@@ -421,7 +485,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Gives new tokens for a refresh token, which is used up by it. In a COOKIE session leave the body out. */
+        /**
+         * Gives new tokens for a refresh token, which is used up by it
+         * @description Gives new tokens for a refresh token, which is used up by it. In a COOKIE session leave the body out.
+         */
         post: operations["refresh"];
         delete?: never;
         options?: never;
@@ -438,7 +505,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Ends the session. Succeeds also where there is none. In a COOKIE session leave the body out. */
+        /**
+         * Ends the session
+         * @description Ends the session. Succeeds also where there is none. In a COOKIE session leave the body out.
+         */
         post: operations["logout"];
         delete?: never;
         options?: never;
@@ -453,7 +523,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description The bytes of an attachment of one of the ticket's messages. */
+        /**
+         * The bytes of an attachment of one of the ticket's messages
+         * @description The bytes of an attachment of one of the ticket's messages.
+         */
         get: operations["downloadAttachment"];
         put?: never;
         post?: never;
@@ -472,7 +545,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** @description Stores a file to be named in a reply of the same attendant on the same ticket (attachmentIds) within a day, else it is forgotten. The body is the file itself, with its own Content-Type, at most 20 MiB, else ATTACHMENT_TOO_LARGE. */
+        /**
+         * Stores a file to be named in a reply of the same attendant on the same ticket…
+         * @description Stores a file to be named in a reply of the same attendant on the same ticket (attachmentIds) within a day, else it is forgotten. The body is the file itself, with its own Content-Type, at most 20 MiB, else ATTACHMENT_TOO_LARGE.
+         */
         post: operations["uploadAttachment"];
         delete?: never;
         options?: never;
@@ -487,7 +563,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** @description Server-sent events about the tickets the attendant may see. `ticket` (data: TicketEvent): a ticket changed, came into view or left it. `counts` (data: {}): the counts changed; at most one a second. `resync` (data: {}): events were lost or what the attendant may see has changed: fetch everything again. A comment every 15 seconds keeps the connection alive. It ends with the access token; connect again, with Last-Event-ID to get what was missed. */
+        /**
+         * Server-sent events about the tickets the attendant may see
+         * @description Server-sent events about the tickets the attendant may see. `ticket` (data: TicketEvent): a ticket changed, came into view or left it. `counts` (data: {}): the counts changed; at most one a second. `resync` (data: {}): events were lost or what the attendant may see has changed: fetch everything again. A comment every 15 seconds keeps the connection alive. It ends with the access token; connect again, with Last-Event-ID to get what was missed.
+         */
         get: operations["streamEvents"];
         put?: never;
         post?: never;
@@ -560,21 +639,14 @@ export interface components {
         };
         /** @description One fact, before and after. */
         Change: {
-            /**
-             * @description The field of Ticket, in lowerCamelCase: "status", "holder", "department", "level", "priority", "released",
-             *     "awaitingCustomer", "awaitingUntil", "newMessage", "serviceType", "next" (the ticket that continues it), or a field of
-             *     the service type as "data:<fieldId>".
-             */
+            /** @description The field of Ticket, in lowerCamelCase: "status", "holder", "department", "level", "priority", "released", "awaitingCustomer", "awaitingUntil", "newMessage", "serviceType", "next" (the ticket that continues it), or a field of the service type as "data:<fieldId>". */
             field: string;
             /** @description Absent where there was nothing before. */
             before: components["schemas"]["Value"] | null;
             /** @description Absent where there is nothing afterwards. */
             after: components["schemas"]["Value"] | null;
         };
-        /**
-         * @description A service type with its data, to be set in the same step. Added to what the ticket has of the same service type already;
-         *     an empty value takes a field's away.
-         */
+        /** @description A service type with its data, to be set in the same step. Added to what the ticket has of the same service type already; an empty value takes a field's away. */
         ClassificationInput: {
             /** Format: uuid */
             serviceTypeId: string;
@@ -781,11 +853,7 @@ export interface components {
             subject: string;
             /** @description The body as plain text. */
             text: string;
-            /**
-             * @description The body as cleaned HTML: no scripts, no forms, nothing that loads from elsewhere. Images within the mail are
-             *     "cid:<contentId>" and found among the attachments; remote ones wait in data-remote-src. Empty: there was none.
-             *     Still to be shown in a sandboxed frame only.
-             */
+            /** @description The body as cleaned HTML: no scripts, no forms, nothing that loads from elsewhere. Images within the mail are "cid:<contentId>" and found among the attachments; remote ones wait in data-remote-src. Empty: there was none. Still to be shown in a sandboxed frame only. */
             html: string;
             attachments: components["schemas"]["Attachment"][];
             /**
@@ -893,10 +961,7 @@ export interface components {
         ReplyOptions: {
             /** @description The one that received the conversation first, then the others of the ticket's level. */
             accounts: components["schemas"]["ReplyAccount"][];
-            /**
-             * @description Whom an answer goes to unless the writer says otherwise. Empty: no message of the conversation names an address, and
-             *     one must be given.
-             */
+            /** @description Whom an answer goes to unless the writer says otherwise. Empty: no message of the conversation names an address, and one must be given. */
             to: components["schemas"]["MailAddress"][];
             cc: components["schemas"]["MailAddress"][];
             subject: string;
@@ -1056,10 +1121,7 @@ export interface components {
             serviceTypeData: components["schemas"]["FieldValue"][];
             /** @description The ticket this one continues and the one that continues it, as far as they exist. */
             links: components["schemas"]["TicketLink"][];
-            /**
-             * @description The newest message of the conversation with the customer, either way, automatic ones aside. Send it back as seenUpTo
-             *     of a reply, to be warned of what has arrived since.
-             */
+            /** @description The newest message of the conversation with the customer, either way, automatic ones aside. Send it back as seenUpTo of a reply, to be warned of what has arrived since. */
             lastMessageId: string;
         };
         /** @description The data of a `ticket` event. */
@@ -1111,15 +1173,9 @@ export interface components {
             active?: boolean;
         };
         Value: {
-            /**
-             * @description The enum value without prefix (status, priority), the id, the time, "true" or "false". Empty for a ticket that the
-             *     asking attendant may not see.
-             */
+            /** @description The enum value without prefix (status, priority), the id, the time, "true" or "false". Empty for a ticket that the asking attendant may not see. */
             code: string;
-            /**
-             * @description The name to show where the code is an id (of a ticket: its protocol), the value where it is one of a service type's
-             *     field; else empty.
-             */
+            /** @description The name to show where the code is an id (of a ticket: its protocol), the value where it is one of a service type's field; else empty. */
             name: string;
         };
     };

@@ -1,5 +1,6 @@
 """The comments of the contracts, which exist only in a descriptor set made with source info, not at run time."""
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,9 @@ def of_file(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
 
 
 def tidy(comment: str) -> str:
-    return "\n".join(line.strip() for line in comment.strip().splitlines())
+    """Paragraphs, without the line ends that only the width of the source demands."""
+    lines = [line.strip() for line in comment.strip().splitlines()]
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in re.split(r"\n{2,}", "\n".join(lines)))
 
 
 def places(file: FileDescriptorProto) -> Iterator[tuple[Place, str]]:

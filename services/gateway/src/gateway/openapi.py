@@ -5,7 +5,9 @@ Usage: python -m gateway.openapi            writes services/gateway/openapi.json
 """
 
 import json
+import re
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +64,10 @@ PARAMETERS = {
         "description": "Repeating a call with the same key gives the same answer. As requestId in the body.",
     },
 }
+# As long as the lists of operations that tools make of it are wide.
+SUMMARY_CHARACTERS = 80
+# Not the dot of "e.g.", after which a sentence goes on.
+SENTENCE_END = re.compile(r"(?<=[.!?])(?<!e\.g\.)(?<!i\.e\.)\s+(?=[A-Z`])")
 ETAG = {"ETag": {"schema": {"type": "string"}, "description": "The etag of the resource, in quotes."}}
 
 
@@ -79,7 +85,7 @@ def document(texts: comments.Comments) -> dict[str, Any]:
         "info": INFO,
         "servers": [{"url": "/"}],
         "tags": tags(texts),
-        "paths": paths | by_hand,
+        "paths": summarized(paths | by_hand),
         "components": {
             "schemas": dict(sorted(components.items())),
             "parameters": PARAMETERS,
@@ -88,6 +94,22 @@ def document(texts: comments.Comments) -> dict[str, Any]:
         },
         "x-problem-codes": problem_docs.documented_codes(),
     }
+
+
+def summarized(paths: dict[str, Any]) -> dict[str, Any]:
+    """With a summary of every operation, made of its description."""
+    return {
+        path: {verb: {"summary": summary(one["description"])} | one for verb, one in item.items()}
+        for path, item in paths.items()
+    }
+
+
+def summary(description: str) -> str:
+    """The first sentence in a line: where it is longer, what it says before it explains, or its first words."""
+    sentence = SENTENCE_END.split(description, maxsplit=1)[0].removesuffix(".")
+    if len(sentence) > SUMMARY_CHARACTERS:
+        sentence = re.split(r"[:;] ", sentence, maxsplit=1)[0]
+    return textwrap.shorten(sentence, SUMMARY_CHARACTERS, placeholder="…")
 
 
 def tags(texts: comments.Comments) -> list[dict[str, str]]:

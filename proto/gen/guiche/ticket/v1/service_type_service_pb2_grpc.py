@@ -74,7 +74,7 @@ class ServiceTypeServiceServicer:
     """
 
     def ListServiceTypes(self, request, context):
-        """Those of the organization, by name.
+        """The service types of the organization, by name.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,21 +95,21 @@ class ServiceTypeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateServiceType(self, request, context):
-        """Replaces all of it. A field that is left out is asked for no more; what was given for it stays on its tickets.
+        """Replaces all of a service type. A field that is left out is asked for no more; what was given for it stays on its tickets.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetClosingRules(self, request, context):
-        """What this department demands. DEPARTMENT_NOT_FOUND where there is none.
+        """What a department demands where tickets are closed. DEPARTMENT_NOT_FOUND where there is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateClosingRules(self, request, context):
-        """Replaces all of it. Tickets that are closed already stay so.
+        """Replaces all that a department demands. Tickets that are closed already stay so.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,17 +36,17 @@ class ServiceTypeServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ServiceTypeServiceAsyncStub: ...
     ListServiceTypes: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.ListServiceTypesRequest, _service_type_service_pb2.ListServiceTypesResponse]
-    """Those of the organization, by name."""
+    """The service types of the organization, by name."""
     GetServiceType: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.GetServiceTypeRequest, _service_type_service_pb2.GetServiceTypeResponse]
     """One service type, with the fields it asks for. SERVICE_TYPE_NOT_FOUND where there is none."""
     CreateServiceType: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.CreateServiceTypeRequest, _service_type_service_pb2.CreateServiceTypeResponse]
     """Registers a service type. Its fields and choices get their ids from the server."""
     UpdateServiceType: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.UpdateServiceTypeRequest, _service_type_service_pb2.UpdateServiceTypeResponse]
-    """Replaces all of it. A field that is left out is asked for no more; what was given for it stays on its tickets."""
+    """Replaces all of a service type. A field that is left out is asked for no more; what was given for it stays on its tickets."""
     GetClosingRules: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.GetClosingRulesRequest, _service_type_service_pb2.GetClosingRulesResponse]
-    """What this department demands. DEPARTMENT_NOT_FOUND where there is none."""
+    """What a department demands where tickets are closed. DEPARTMENT_NOT_FOUND where there is none."""
     UpdateClosingRules: _grpc.UnaryUnaryMultiCallable[_service_type_service_pb2.UpdateClosingRulesRequest, _service_type_service_pb2.UpdateClosingRulesResponse]
-    """Replaces all of it. Tickets that are closed already stay so."""
+    """Replaces all that a department demands. Tickets that are closed already stay so."""
 
 @_typing.type_check_only
 class ServiceTypeServiceAsyncStub(ServiceTypeServiceStub):
@@ -56,17 +56,17 @@ class ServiceTypeServiceAsyncStub(ServiceTypeServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListServiceTypes: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.ListServiceTypesRequest, _service_type_service_pb2.ListServiceTypesResponse]  # type: ignore[assignment]
-    """Those of the organization, by name."""
+    """The service types of the organization, by name."""
     GetServiceType: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.GetServiceTypeRequest, _service_type_service_pb2.GetServiceTypeResponse]  # type: ignore[assignment]
     """One service type, with the fields it asks for. SERVICE_TYPE_NOT_FOUND where there is none."""
     CreateServiceType: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.CreateServiceTypeRequest, _service_type_service_pb2.CreateServiceTypeResponse]  # type: ignore[assignment]
     """Registers a service type. Its fields and choices get their ids from the server."""
     UpdateServiceType: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.UpdateServiceTypeRequest, _service_type_service_pb2.UpdateServiceTypeResponse]  # type: ignore[assignment]
-    """Replaces all of it. A field that is left out is asked for no more; what was given for it stays on its tickets."""
+    """Replaces all of a service type. A field that is left out is asked for no more; what was given for it stays on its tickets."""
     GetClosingRules: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.GetClosingRulesRequest, _service_type_service_pb2.GetClosingRulesResponse]  # type: ignore[assignment]
-    """What this department demands. DEPARTMENT_NOT_FOUND where there is none."""
+    """What a department demands where tickets are closed. DEPARTMENT_NOT_FOUND where there is none."""
     UpdateClosingRules: _aio.UnaryUnaryMultiCallable[_service_type_service_pb2.UpdateClosingRulesRequest, _service_type_service_pb2.UpdateClosingRulesResponse]  # type: ignore[assignment]
-    """Replaces all of it. Tickets that are closed already stay so."""
+    """Replaces all that a department demands. Tickets that are closed already stay so."""
 
 class ServiceTypeServiceServicer(metaclass=_abc_1.ABCMeta):
     """Service types and what departments demand. Every attendant may read them; administrators may change all, supervisors
@@ -79,7 +79,7 @@ class ServiceTypeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_type_service_pb2.ListServiceTypesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_type_service_pb2.ListServiceTypesResponse, _abc.Awaitable[_service_type_service_pb2.ListServiceTypesResponse]]:
-        """Those of the organization, by name."""
+        """The service types of the organization, by name."""
 
     @_abc_1.abstractmethod
     def GetServiceType(
@@ -103,7 +103,7 @@ class ServiceTypeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_type_service_pb2.UpdateServiceTypeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_type_service_pb2.UpdateServiceTypeResponse, _abc.Awaitable[_service_type_service_pb2.UpdateServiceTypeResponse]]:
-        """Replaces all of it. A field that is left out is asked for no more; what was given for it stays on its tickets."""
+        """Replaces all of a service type. A field that is left out is asked for no more; what was given for it stays on its tickets."""
 
     @_abc_1.abstractmethod
     def GetClosingRules(
@@ -111,7 +111,7 @@ class ServiceTypeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_type_service_pb2.GetClosingRulesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_type_service_pb2.GetClosingRulesResponse, _abc.Awaitable[_service_type_service_pb2.GetClosingRulesResponse]]:
-        """What this department demands. DEPARTMENT_NOT_FOUND where there is none."""
+        """What a department demands where tickets are closed. DEPARTMENT_NOT_FOUND where there is none."""
 
     @_abc_1.abstractmethod
     def UpdateClosingRules(
@@ -119,6 +119,6 @@ class ServiceTypeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _service_type_service_pb2.UpdateClosingRulesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_service_type_service_pb2.UpdateClosingRulesResponse, _abc.Awaitable[_service_type_service_pb2.UpdateClosingRulesResponse]]:
-        """Replaces all of it. Tickets that are closed already stay so."""
+        """Replaces all that a department demands. Tickets that are closed already stay so."""
 
 def add_ServiceTypeServiceServicer_to_server(servicer: ServiceTypeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -147,7 +147,7 @@ class VerbServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SetPriority(self, request, context):
-        """How urgent it is.
+        """Sets how urgent the ticket is.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -176,7 +176,7 @@ class VerbServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ReopenTicket(self, request, context):
-        """RESOLVED becomes OPEN.
+        """Reopens a ticket: RESOLVED becomes OPEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

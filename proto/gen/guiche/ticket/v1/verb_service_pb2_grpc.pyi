@@ -56,7 +56,7 @@ class VerbServiceStub:
     SetStatus: _grpc.UnaryUnaryMultiCallable[_verb_service_pb2.SetStatusRequest, _verb_service_pb2.SetStatusResponse]
     """Sets the status by hand, to OPEN, PENDING, RESOLVED or CLOSED."""
     SetPriority: _grpc.UnaryUnaryMultiCallable[_verb_service_pb2.SetPriorityRequest, _verb_service_pb2.SetPriorityResponse]
-    """How urgent it is."""
+    """Sets how urgent the ticket is."""
     SetServiceType: _grpc.UnaryUnaryMultiCallable[_verb_service_pb2.SetServiceTypeRequest, _verb_service_pb2.SetServiceTypeResponse]
     """Classifies the ticket and gives the data of its service type, replacing what was there. Mandatory fields may still be
     missing; they are asked for where the ticket is closed.
@@ -66,7 +66,7 @@ class VerbServiceStub:
     FinalizeTicket: _grpc.UnaryUnaryMultiCallable[_verb_service_pb2.FinalizeTicketRequest, _verb_service_pb2.FinalizeTicketResponse]
     """Closes a ticket without answering. Mandatory data is needed only if it was ever answered."""
     ReopenTicket: _grpc.UnaryUnaryMultiCallable[_verb_service_pb2.ReopenTicketRequest, _verb_service_pb2.ReopenTicketResponse]
-    """RESOLVED becomes OPEN."""
+    """Reopens a ticket: RESOLVED becomes OPEN."""
 
 @_typing.type_check_only
 class VerbServiceAsyncStub(VerbServiceStub):
@@ -96,7 +96,7 @@ class VerbServiceAsyncStub(VerbServiceStub):
     SetStatus: _aio.UnaryUnaryMultiCallable[_verb_service_pb2.SetStatusRequest, _verb_service_pb2.SetStatusResponse]  # type: ignore[assignment]
     """Sets the status by hand, to OPEN, PENDING, RESOLVED or CLOSED."""
     SetPriority: _aio.UnaryUnaryMultiCallable[_verb_service_pb2.SetPriorityRequest, _verb_service_pb2.SetPriorityResponse]  # type: ignore[assignment]
-    """How urgent it is."""
+    """Sets how urgent the ticket is."""
     SetServiceType: _aio.UnaryUnaryMultiCallable[_verb_service_pb2.SetServiceTypeRequest, _verb_service_pb2.SetServiceTypeResponse]  # type: ignore[assignment]
     """Classifies the ticket and gives the data of its service type, replacing what was there. Mandatory fields may still be
     missing; they are asked for where the ticket is closed.
@@ -106,7 +106,7 @@ class VerbServiceAsyncStub(VerbServiceStub):
     FinalizeTicket: _aio.UnaryUnaryMultiCallable[_verb_service_pb2.FinalizeTicketRequest, _verb_service_pb2.FinalizeTicketResponse]  # type: ignore[assignment]
     """Closes a ticket without answering. Mandatory data is needed only if it was ever answered."""
     ReopenTicket: _aio.UnaryUnaryMultiCallable[_verb_service_pb2.ReopenTicketRequest, _verb_service_pb2.ReopenTicketResponse]  # type: ignore[assignment]
-    """RESOLVED becomes OPEN."""
+    """Reopens a ticket: RESOLVED becomes OPEN."""
 
 class VerbServiceServicer(metaclass=_abc_1.ABCMeta):
     """What attendants do to a ticket. From a state in which a verb may not be called: TRANSITION_NOT_ALLOWED, naming the verbs
@@ -175,7 +175,7 @@ class VerbServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _verb_service_pb2.SetPriorityRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_verb_service_pb2.SetPriorityResponse, _abc.Awaitable[_verb_service_pb2.SetPriorityResponse]]:
-        """How urgent it is."""
+        """Sets how urgent the ticket is."""
 
     @_abc_1.abstractmethod
     def SetServiceType(
@@ -209,6 +209,6 @@ class VerbServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _verb_service_pb2.ReopenTicketRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_verb_service_pb2.ReopenTicketResponse, _abc.Awaitable[_verb_service_pb2.ReopenTicketResponse]]:
-        """RESOLVED becomes OPEN."""
+        """Reopens a ticket: RESOLVED becomes OPEN."""
 
 def add_VerbServiceServicer_to_server(servicer: VerbServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

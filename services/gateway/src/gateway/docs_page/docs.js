@@ -108,7 +108,7 @@ function answers(operation) {
 function article(operation) {
   return element(
     "article",
-    { id: operation.operationId, "data-find": [operation.operationId, operation.path, operation.description].join(" ").toLowerCase() },
+    { id: operation.operationId, "data-find": [operation.operationId, operation.path, operation.description].join(" ") },
     element(
       "h3",
       {},
@@ -127,7 +127,7 @@ function schemaArticle([name, schema]) {
   const details = schema.properties ? properties(schema) : (values(schema) ?? element("p", {}, ...type(schema)));
   return element(
     "article",
-    { id: `schema-${name}`, "data-find": `${name} ${schema.description ?? ""}`.toLowerCase() },
+    { id: `schema-${name}`, "data-find": `${name} ${schema.description ?? ""}` },
     element("h3", {}, element("span", { class: "path" }, name)),
     schema.description ? element("p", { class: "text" }, ...prose(schema.description)) : null,
     details,
@@ -141,7 +141,8 @@ function problemRows() {
 }
 
 function group(title, id, text, ...content) {
-  return [element("h2", { id }, title), text ? element("p", { class: "lead" }, ...prose(text)) : null, ...content].filter(Boolean);
+  const lead = text ? element("p", { class: "lead" }, ...prose(text)) : null;
+  return element("section", { "data-group": "" }, element("h2", { id }, title), lead, ...content);
 }
 
 const ofTag = (tag) => operations.filter((operation) => operation.tags.includes(tag.name));
@@ -151,29 +152,37 @@ document.querySelector("main").replaceChildren(
   element("h1", {}, `${api.info.title} API`),
   element("p", { class: "lead" }, ...prose(api.info.description)),
   element("p", {}, "The machine-readable document: ", element("a", { href: "/openapi.json" }, "/openapi.json"), ` (OpenAPI ${api.openapi}).`),
-  ...api.tags.flatMap((tag) => group(tag.name.replace(/Service$/, ""), tag.name, tag.description, ...ofTag(tag).map(article))),
-  ...group("Problem codes", "problems", "The `code` of a problem is for programs and never changes.", table(problemRows())),
-  ...group("Schemas", "schemas", "", ...schemas.map(schemaArticle)),
+  ...api.tags.map((tag) => group(tag.name.replace(/Service$/, ""), tag.name, tag.description, ...ofTag(tag).map(article))),
+  group("Problem codes", "problems", "The `code` of a problem is for programs and never changes.", table(problemRows())),
+  group("Schemas", "schemas", "", ...schemas.map(schemaArticle)),
+  element("p", { id: "nothing", class: "muted", role: "status", hidden: "" }),
 );
 
 const link = (href, ...children) => element("li", {}, element("a", { href }, ...children));
-const list = (title, links) => [element("h2", {}, title), element("ul", {}, ...links)];
+const list = (title, links) => element("section", { "data-group": "" }, element("h2", {}, title), element("ul", {}, ...links));
 
 document.querySelector("#contents").replaceChildren(
-  ...api.tags.flatMap((tag) =>
+  ...api.tags.map((tag) =>
     list(
       tag.name.replace(/Service$/, ""),
       ofTag(tag).map((one) => link(`#${one.operationId}`, element("span", { class: `verb ${one.verb}` }, one.verb.toUpperCase()), one.operationId)),
     ),
   ),
-  ...list("More", [link("#problems", "Problem codes"), link("#schemas", "Schemas")]),
+  list("More", [link("#problems", "Problem codes"), link("#schemas", "Schemas")]),
 );
+
+// What a search shows or hides: operations, schemas, problem codes, and the links to them.
+const ENTRIES = "[data-find], #contents li, main tr[id]";
 
 document.querySelector("#find").addEventListener("input", (event) => {
   const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const one of document.querySelectorAll("[data-find]")) one.hidden = !words.every((word) => one.dataset.find.includes(word));
-  for (const one of document.querySelectorAll("#contents li")) one.hidden = !words.every((word) => one.textContent.toLowerCase().includes(word));
-  for (const one of document.querySelectorAll("main tr[id]")) one.hidden = !words.every((word) => one.textContent.toLowerCase().includes(word));
+  const found = (text) => words.every((word) => text.toLowerCase().includes(word));
+  for (const one of document.querySelectorAll(ENTRIES)) one.hidden = !found(one.dataset.find ?? one.textContent);
+  // A heading without anything below it says nothing.
+  for (const one of document.querySelectorAll("[data-group]")) one.hidden = [...one.querySelectorAll(ENTRIES)].every((entry) => entry.hidden);
+  const nothing = document.querySelector("#nothing");
+  nothing.hidden = [...document.querySelectorAll("main [data-group]")].some((one) => !one.hidden);
+  nothing.textContent = nothing.hidden ? "" : `Nothing here speaks of “${event.target.value.trim()}”.`;
 });
 
 // The place in the address did not exist yet when the browser looked for it.
