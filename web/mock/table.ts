@@ -68,14 +68,15 @@ export function allowedRules(ticket: Ticket, me: Reference, supervisor: boolean)
 export function outcome(rule: Rule, ticket: Ticket, body: Body, me: Reference): Partial<Ticket> {
   const asked = body.status ?? body.thenStatus ?? "OPEN";
   const status = rule.to === "=" ? ticket.status : rule.to === "as asked" ? asked : rule.to;
-  if (status === "CLOSED") return { status, released: false, awaiting: null, newMessage: false };
+  const holder = rule.holder === "me" ? me : ticket.holder;
+  if (status === "CLOSED") return { status, holder, released: false, awaiting: null, newMessage: false };
   const waits = rule.awaiting === "as await says" && status === "PENDING";
   const { mode, until } = body.awaiting ?? body;
   const keeps = rule.released === "=" || rule.released === "as it was, or as await says";
   const released = keeps ? ticket.released : rule.released === "yes";
   return {
     status,
-    holder: rule.holder === "me" ? me : ticket.holder,
+    holder,
     released: waits ? mode === "RELEASE" : released,
     awaiting: waits ? { customer: true, until: until ?? null } : rule.awaiting === "=" ? ticket.awaiting : null,
     newMessage: rule.mark === "cleared" ? false : ticket.newMessage,
