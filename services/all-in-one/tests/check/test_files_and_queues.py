@@ -9,6 +9,7 @@ import pika
 import pytest
 
 from all_in_one.check import broker
+from servicekit.checking import Finding
 from servicekit.events.amqp import DEAD, EXCHANGE, queue_of
 from servicekit.events.rabbitmq import declare
 from servicekit.events.topology import CONSUMERS
@@ -82,13 +83,19 @@ def test_a_file_of_another_organization_is_found(copied, table) -> None:
 
 @pytest.mark.parametrize("table", ["attachments", "deliveries"])
 @pytest.mark.parametrize(
-    "damage", ["UPDATE conversations SET organization_id = gen_random_uuid()", "DELETE FROM messages"]
+    ("damage", "words"),
+    [
+        ("UPDATE conversations SET organization_id = gen_random_uuid()", "is not its organization's"),
+        ("DELETE FROM messages", "is of a message that does not exist"),
+    ],
 )
-def test_a_file_of_a_message_that_is_another_organization_s_or_none_is_found(copied, table, damage) -> None:
+def test_a_file_is_found_whose_message_is_another_organization_s_or_gone(copied, table, damage, words) -> None:
     house = copied("mail")
     ids = house.execute("mail", damage, f"SELECT id FROM {table} WHERE file_key <> ''")
     assert ids
-    assert named(house, table) == set(ids)
+    found = findings(house, table)
+    assert {finding.what for finding in found} == set(ids)
+    assert all(words in finding.words for finding in found)
 
 
 def test_a_mail_that_points_to_the_intact_file_of_another_is_found_by_reading_it(copied) -> None:
@@ -103,9 +110,13 @@ def test_a_mail_that_points_to_the_intact_file_of_another_is_found_by_reading_it
 
 
 def named(house, table: str, **options: bool) -> set[str]:
+    return {finding.what for finding in findings(house, table, **options)}
+
+
+def findings(house, table: str, **options: bool) -> list[Finding]:
     """By the promise of the files that rows of this table own."""
     results = house.check(lambda one: f"{one.of}: {one.words}".startswith(OWNERS_OF_FILES[table]), **options).values()
-    return {finding.what for result in results for finding in result.findings}
+    return [finding for result in results for finding in result.findings]
 
 
 def test_a_file_that_nobody_owns_is_left_over(copied) -> None:
