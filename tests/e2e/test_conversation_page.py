@@ -43,7 +43,7 @@ def test_from_the_first_mail_to_the_conclusion_and_after(
     ana.get_by_test_id("await-RELEASE").click()
     ana.keyboard.press("Escape")
     ana.get_by_test_id("send").click()
-    expect(ana.get_by_test_id("ticket-status")).to_have_text(re.compile("Aguardando|Pendente"), timeout=20_000)
+    expect(ana.get_by_test_id("ticket-status")).to_have_text("Aguardando resposta", timeout=20_000)
     expect(ana.get_by_test_id("delivery-state").last).to_contain_text("nviad", timeout=30_000)
     received = customers_server.reply(customer)
     assert "Segue a segunda via." in received.text
