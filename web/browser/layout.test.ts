@@ -114,7 +114,7 @@ test("a message without a font of its own is read in the one it was written in",
     );
   await expect.poll(fonts).toEqual([["Geist Variable", "loaded"]]);
   const written = (place: Element) => getComputedStyle(place).fontFamily.split(",")[0];
-  const read = await page.frameLocator("[data-testid=message-frame]").first().locator("body").evaluate(written);
+  const read = await frame.contentFrame().locator("body").evaluate(written);
   expect(read).toBe(await page.locator("body").evaluate(written));
 });
 
