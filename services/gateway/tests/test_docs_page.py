@@ -31,13 +31,27 @@ def test_a_search_leaves_no_heading_without_anything_below_it(page: Page) -> Non
     everything = headings(page)
     page.fill("#find", "startTicket")
     assert headings(page) == ["Verb", "Schemas"]
-    assert [one.inner_text().lower() for one in page.locator("#contents h2:visible").all()] == ["verb"]
-    page.fill("#find", "STALE")
+    links = page.locator("#contents section:visible")
+    assert [one.inner_text().lower().split() for one in links.all()] == [
+        ["verb", "post", "startticket"],
+        ["more", "schemas"],
+    ]
+    page.fill("#find", "stale")
+    expect(page.locator("#contents").get_by_role("link", name="replyToTicket")).to_be_visible()
     assert "Problem codes" in headings(page)
     expect(page.locator("main tr#STALE")).to_be_visible()
     expect(page.locator("main tr#NOT_FOUND")).to_be_hidden()
     page.fill("#find", "")
     assert headings(page) == everything
+
+
+def test_nothing_is_cut_off_on_a_phone(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    cut = page.evaluate(
+        "[...document.querySelectorAll('.table')].filter(one => one.scrollWidth > one.clientWidth).length"
+    )
+    page.set_viewport_size({"width": 1280, "height": 720})
+    assert cut == 0
 
 
 def test_a_search_that_finds_nothing_says_so(page: Page) -> None:

@@ -171,17 +171,22 @@ document.querySelector("#contents").replaceChildren(
   list("More", [link("#problems", "Problem codes"), link("#schemas", "Schemas")]),
 );
 
-// What a search shows or hides: operations, schemas, problem codes, and the links to them.
-const ENTRIES = "[data-find], #contents li, main tr[id]";
+// What a search shows or hides; links go with what they lead to.
+const ENTRIES = "[data-find], main tr[id]";
+const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
+const empty = (part, entries) => [...part.querySelectorAll(entries)].every((entry) => entry.hidden);
+const target = (item) => document.getElementById(item.querySelector("a").hash.slice(1));
 
 document.querySelector("#find").addEventListener("input", (event) => {
   const words = event.target.value.toLowerCase().split(/\s+/).filter(Boolean);
   const found = (text) => words.every((word) => text.toLowerCase().includes(word));
-  for (const one of document.querySelectorAll(ENTRIES)) one.hidden = !found(one.dataset.find ?? one.textContent);
+  each(ENTRIES, (one) => (one.hidden = !found(one.dataset.find ?? one.textContent)));
   // A heading without anything below it says nothing.
-  for (const one of document.querySelectorAll("[data-group]")) one.hidden = [...one.querySelectorAll(ENTRIES)].every((entry) => entry.hidden);
+  each("main [data-group]", (one) => (one.hidden = empty(one, ENTRIES)));
+  each("#contents li", (one) => (one.hidden = target(one).closest("[hidden]") !== null));
+  each("#contents [data-group]", (one) => (one.hidden = empty(one, "li")));
   const nothing = document.querySelector("#nothing");
-  nothing.hidden = [...document.querySelectorAll("main [data-group]")].some((one) => !one.hidden);
+  nothing.hidden = !empty(document.querySelector("main"), "[data-group]");
   nothing.textContent = nothing.hidden ? "" : `Nothing here speaks of “${event.target.value.trim()}”.`;
 });
 
