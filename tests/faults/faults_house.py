@@ -172,7 +172,15 @@ def disk(stack: ExitStack, folder: Path, size: str) -> None:
     """A small disk of its own, which can be filled."""
     folder.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=True)
-    stack.callback(subprocess.run, ["umount", "-l", str(folder)], check=True)
+    stack.callback(unmount, os.open(folder, os.O_PATH))
+
+
+def unmount(disk: int) -> None:
+    """Wherever it is by now: of a run that is interrupted, pytest may have moved the folder away before."""
+    try:
+        subprocess.run(["umount", "-l", Path(f"/proc/self/fd/{disk}").readlink()], check=True)
+    finally:
+        os.close(disk)
 
 
 @contextmanager
