@@ -2,7 +2,7 @@ import { ActionIcon, Button, Popover, Tooltip } from "@mantine/core";
 import { IconTrash } from "@tabler/icons-react";
 import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import styles from "./reply.module.css";
+import styles from "./discard.module.css";
 
 export function DiscardButton({ discard }: { discard: () => void }) {
   const { t } = useTranslation();
