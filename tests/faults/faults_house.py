@@ -25,8 +25,8 @@ from localservers.proxy import Proxy, always
 from localservers.rabbitmq import RabbitMQ, rabbitmq
 from servicekit.testing import eventually
 
-# Of the disks: enough for a test's mails, little enough to be filled in a moment.
-FILES_SIZE, DATABASE_SIZE = "64m", "400m"
+# Of the disks: enough for the mails of all faults one after another, little enough to be filled in a moment.
+FILES_SIZE, DATABASE_SIZE = "768m", "2g"
 
 
 class House:
