@@ -2,9 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -164,6 +166,16 @@ def test_a_consumer_whose_queue_was_deleted_declares_it_again(make_database: Mak
             connection.channel().queue_delete(QUEUE)
         scene.publish("a", [2])
         eventually(lambda: scene.versions("a") == [1, 2])
+
+
+def test_a_broker_that_takes_connections_and_says_nothing_is_away_like_any_other() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, ExitStack() as taken:
+        url = f"amqp://127.0.0.1:{silent.getsockname()[1]}/?stack_timeout=0.3"
+        silent.settimeout(20)
+        with running([lambda stop: subscribe(url, [CHANGED], lambda *_: None, stop)]):
+            # Tried again.
+            for _ in range(2):
+                taken.enter_context(silent.accept()[0])
 
 
 def test_a_subscriber_hears_only_its_types_and_is_told_when_it_may_have_missed_some(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.channel import Channel
 from pika.exceptions import AMQPError, ChannelClosedByBroker
 from pika.frame import Method
@@ -43,8 +44,9 @@ CONFIRM_SECONDS = 30.0
 PREFETCH = 500
 MOVE_ROWS = 200
 MOVE_SECONDS = 0.01
-# pika raises OSError for names that do not resolve, and AMQPError for nearly all else.
-BROKER_ERRORS = (AMQPError, OSError)
+# pika raises OSError for names that do not resolve, AMQPConnectorException where the other end takes a connection and
+# says nothing, and AMQPError for nearly all else.
+BROKER_ERRORS = (AMQPError, AMQPConnectorException, OSError)
 
 
 class DeliveryFailed(Exception):
