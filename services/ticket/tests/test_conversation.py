@@ -1,7 +1,6 @@
 """A ticket's way through its conversation: answered, awaited, written on, continued."""
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from uuid import UUID
@@ -16,7 +15,6 @@ from servicekit.errors import Failure
 from servicekit.events.commands import republish
 from servicekit.ids import new_id
 from servicekit.testing import eventually
-from servicekit.tokens import Keys
 from ticket import main, tasks
 from ticket.handlers import awaiting
 
@@ -367,21 +365,6 @@ def test_a_resolved_ticket_is_reopened_and_set_by_hand_by_holder_and_supervisor(
     wait = verb_service_pb2.Await(mode=RELEASE)
     after = calls.act(company.carla, "SetStatus", ticket_id, status="TICKET_STATUS_PENDING", awaiting=wait)
     assert (status(after), after.released, after.holder.id) == ("PENDING", True, company.ana.id)
-
-
-def test_a_grant_to_reply_is_given_to_whom_the_verb_is_allowed_and_for_a_repeated_request(
-    calls: Calls, company: Company, ticket_id: str, keys_of: Callable[[str], Keys]
-) -> None:
-    grant = keys_of("mail").verify(calls.authorize(company.ana, ticket_id, "REPLY"), ("ticket",))
-    assert (grant["action"], grant["ticket"], grant["live"]) == ("GRANT_ACTION_REPLY", ticket_id, True)
-    assert (grant["level"], grant["department"]) == (str(company.n1), str(company.service))
-    assert refused(lambda: calls.authorize(company.vera, ticket_id, "REPLY")).reason == "TRANSITION_NOT_ALLOWED"
-    assert refused(lambda: calls.authorize(company.bruno, ticket_id, "REPLY")).reason == "TICKET_ALREADY_STARTED"
-    calls.reply(company.ana, ticket_id, "CLOSED", request_id="once")
-    assert refused(lambda: calls.authorize(company.ana, ticket_id, "REPLY")).reason == "TRANSITION_NOT_ALLOWED"
-    assert calls.authorize(company.ana, ticket_id, "REPLY", request_id="once")
-    reading = keys_of("mail").verify(calls.authorize(company.ana, ticket_id, "READ_MESSAGES"), ("ticket",))
-    assert reading["live"] is False
 
 
 def test_every_ticket_is_told_anew_with_its_opening_message(
