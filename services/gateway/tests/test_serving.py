@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gateway.serving import GRACE
+from gateway.serving import FAREWELL, GRACE
 from gateway.testing import World
 from localservers.processes import free_port
 from servicekit.testing import eventually
@@ -55,3 +55,20 @@ def test_a_gateway_that_ends_ends_its_streams_and_does_not_wait_for_them(
     assert "event: resync" in rest, "the page fetches everything from whoever answers next"
     assert child.wait(GRACE * 2) == 0
     assert time.monotonic() - began < GRACE / 2, "nobody had to be killed"
+
+
+def test_a_gateway_that_ends_answers_on_kept_connections_and_closes_them_with_the_answer(
+    process: tuple["subprocess.Popen[bytes]", str], world: World
+) -> None:
+    child, url = process
+    with httpx.Client(base_url=url, headers=world.headers()) as client:
+        assert "connection" not in client.get("/api/v1/tickets").headers
+        child.send_signal(signal.SIGTERM)
+
+        def closing() -> bool:
+            answer = client.get("/api/v1/tickets")
+            assert answer.status_code == 200
+            return answer.headers.get("connection") == "close"
+
+        eventually(closing, seconds=FAREWELL)
+    assert child.wait(GRACE * 2) == 0

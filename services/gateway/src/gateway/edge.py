@@ -45,6 +45,9 @@ class Edge:
         self.beside = beside
         self.proxies = settings.proxies()
         self.address_limit = Limiter(settings.address_rate, settings.address_burst)
+        # Set from any thread when the process is about to end: each answer then closes its connection, so that none is
+        # kept which a client would use at the very moment it ends (RFC 9112, 9.3.1).
+        self.leaving = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -76,6 +79,8 @@ class Edge:
         async def counted(message: Any) -> None:
             if message["type"] == "http.response.start":
                 record.status = message["status"]
+                if self.leaving:
+                    message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 
         peer = (scope.get("client") or ("",))[0]

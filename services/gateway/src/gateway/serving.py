@@ -21,6 +21,8 @@ from servicekit.config import read
 
 # Seconds that requests under way have when the process ends.
 GRACE = 10
+# Seconds in which answers close their connections, before the first one is closed without an answer.
+FAREWELL = 2
 # How often a worker looks whether its main process is still there.
 PARENT_SECONDS = 0.5
 # Push connections count as requests that are being worked on.
@@ -39,6 +41,8 @@ class Server(MPServer):
             # One that has just died of itself is none to tell.
             with suppress(ProcessLookupError):
                 os.kill(worker.inner.pid, DRAIN)
+        # Balancers have been told before that this replica goes; who has kept a connection hears it now, by an answer.
+        time.sleep(FAREWELL)
         super().signal_handler_interrupt(*arguments, **named)  # type: ignore[no-untyped-call]  # it has no annotations
 
 
@@ -65,8 +69,13 @@ def application(extra: Mapping[str, View] | None = None) -> Edge:
     telemetry.start("gateway", settings.otlp_endpoint, settings.log_level)
     threading.Thread(target=end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
     app = build(settings, extra, [watching(settings)])
-    signal.signal(DRAIN, lambda *_: app.hub.drain())
+    signal.signal(DRAIN, lambda *_: leave(app))
     return app.asgi
+
+
+def leave(app: App) -> None:
+    app.asgi.leaving = True
+    app.hub.drain()
 
 
 def end_with(parent: int) -> None:
