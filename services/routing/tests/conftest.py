@@ -16,7 +16,7 @@ from routing.handlers.passwords import Passwords
 from routing.neighbours import Neighbours
 from servicekit.database import Database
 from servicekit.rpc.client import Peer
-from servicekit.rpc.server import make_server
+from servicekit.rpc.server import Pool, make_server
 from servicekit.testing import MakeDatabase, rolled_back
 from servicekit.tokens import Keys
 
@@ -55,7 +55,7 @@ def gateway(
     """The service on a database of its own, and the gateway as its caller."""
     keys = keys_of("routing")
     servicers = api.servicers(database, keys, passwords, settings)
-    server, port = make_server(keys, "127.0.0.1:0", servicers, threads=24)
+    server, port = make_server(keys, "127.0.0.1:0", servicers, Pool(24))
     server.start()
     peer = Peer(keys_of("gateway"), "routing", f"127.0.0.1:{port}")
     yield peer

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from servicekit import watch
 from servicekit.config import Settings
 from servicekit.database import Database
-from servicekit.rpc.server import AddServicer, make_server
+from servicekit.rpc.server import AddServicer, Pool, end, make_server
 from servicekit.telemetry import log
 from servicekit.tokens import Keys
 
@@ -47,11 +47,12 @@ def api(service: Service) -> Loop:
     """The loop of an API process: answers calls until told to stop, then finishes those under way."""
 
     def run(stop: threading.Event) -> None:
-        server, port = make_server(service.keys, service.address, service.servicers)
+        pool = Pool()
+        server, port = make_server(service.keys, service.address, service.servicers, pool)
         server.start()
         log(service.name).info("api_listening", address=service.address, port=port)
         stop.wait()
-        server.stop(grace=10).wait()
+        end(server, pool)
 
     return run
 
