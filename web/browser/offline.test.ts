@@ -1,14 +1,22 @@
+import type { BrowserContext, Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { base, open, profile, signIn } from "./harness.ts";
 
 const NO_ANSWER = "Sem resposta do servidor. Verifique a conexão e tente de novo.";
 
-test("what was tried without a connection fails at once, and is not done behind one's back afterwards", async () => {
+/** A page of one's own, with a ticket that has just been started. */
+async function started(): Promise<{ context: BrowserContext; page: Page }> {
   const context = await profile({}, true);
   const page = await context.newPage();
   const id = await open();
   await signIn(page, "ana", `/tickets/${id}`);
   await page.getByTestId("start-button").click();
+  await page.getByTestId("verb-conclude").waitFor();
+  return { context, page };
+}
+
+test("what was tried without a connection fails at once, and is not done behind one's back afterwards", async () => {
+  const { context, page } = await started();
   await page.getByTestId("verb-conclude").click();
   await page.getByTestId("service-type").click();
   await page.getByRole("option", { name: "Dúvida" }).click();
@@ -35,12 +43,7 @@ test("what was tried without a connection fails at once, and is not done behind 
 });
 
 test("a dialog that is opened without a connection says so, and is there when it is back", async () => {
-  const context = await profile({}, true);
-  const page = await context.newPage();
-  const id = await open();
-  await signIn(page, "ana", `/tickets/${id}`);
-  await page.getByTestId("start-button").click();
-  await page.getByTestId("verb-conclude").waitFor();
+  const { context, page } = await started();
   await context.setOffline(true);
   await page.getByTestId("verb-conclude").click();
   const dialog = page.getByTestId("closing-dialog");

@@ -64,6 +64,10 @@ def read(kind: Callable[[], S]) -> S:
         raise SystemExit("\n".join(mistakes(error))) from None
 
 
+def variable_of(setting: str) -> str:
+    return f"GUICHE_{setting.upper()}"
+
+
 def mistakes(error: ValidationError, *, missing: bool = True) -> list[str]:
     """Each by the name of its variable, with its rule and without its value, which may be secret.
 
@@ -71,7 +75,7 @@ def mistakes(error: ValidationError, *, missing: bool = True) -> list[str]:
     """
     found = []
     for one in error.errors():
-        variable = f"GUICHE_{'_'.join(map(str, one['loc'])).upper()}"
+        variable = variable_of("_".join(map(str, one["loc"])))
         if one["type"] != "missing":
             rule = one["msg"].removeprefix("Value error, ").replace("Input should", "must")
             found.append(f"{variable} {rule}.")

@@ -31,6 +31,7 @@ LIVELINESS: dict[str, Any] = {
     "tcp_user_timeout": 25_000,
     "options": "-c timezone=UTC -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
 }
+TIMEOUTS = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS}"
 
 
 class Database:
@@ -45,11 +46,7 @@ class Database:
             url,
             pool_size=pool,
             max_overflow=pool,
-            connect_args=LIVELINESS
-            | {
-                "options": f"{LIVELINESS['options']} -c statement_timeout={STATEMENT_TIMEOUT_MS} "
-                f"-c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS}"
-            },
+            connect_args=LIVELINESS | {"options": f"{LIVELINESS['options']} {TIMEOUTS}"},
             # Errors are logged and stored, and what people write has no place there.
             hide_parameters=True,
         )

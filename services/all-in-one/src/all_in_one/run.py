@@ -106,7 +106,7 @@ def http(app: gateway.main.App, edge: gateway.config.Settings, stop: threading.E
     try:
         yield
     finally:
-        app.hub.drain()
+        app.leave()
         server.should_exit = True
         thread.join()
 

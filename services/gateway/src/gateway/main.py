@@ -19,11 +19,19 @@ from servicekit.tokens import load_keys
 
 @dataclass(frozen=True)
 class App:
-    """asgi: the application to serve. hub.publish: where events of other services go. Close it at the end."""
+    """asgi: the application to serve. hub.publish: where events of other services go.
+
+    Before the server is told to end, leave(); close() at the end.
+    """
 
     asgi: Edge
     hub: Hub
     peers: Mapping[str, Peer]
+
+    def leave(self) -> None:
+        """Ends the streams, and from now on each answer closes its connection. From any thread."""
+        self.asgi.leaving = True
+        self.hub.drain()
 
     def close(self) -> None:
         for peer in self.peers.values():

@@ -69,13 +69,8 @@ def application(extra: Mapping[str, View] | None = None) -> Edge:
     telemetry.start("gateway", settings.otlp_endpoint, settings.log_level)
     threading.Thread(target=end_with, args=(os.getppid(),), name="end-with-parent", daemon=True).start()
     app = build(settings, extra, [watching(settings)])
-    signal.signal(DRAIN, lambda *_: leave(app))
+    signal.signal(DRAIN, lambda *_: app.leave())
     return app.asgi
-
-
-def leave(app: App) -> None:
-    app.asgi.leaving = True
-    app.hub.drain()
 
 
 def end_with(parent: int) -> None:
@@ -89,7 +84,7 @@ def end_with(parent: int) -> None:
 
 
 def uvicorn_server(app: App, host: str, port: int) -> uvicorn.Server:
-    """For the caller to run. Call app.hub.drain() before it is told to exit, so that streams end at once."""
+    """For the caller to run. Call app.leave() before it is told to exit: streams would keep it waiting."""
     return uvicorn.Server(
         uvicorn.Config(
             app.asgi,

@@ -19,6 +19,7 @@ from all_in_one.check.report import broken, document, table
 from all_in_one.check.settings import CheckSettings
 from all_in_one.environment import OWNERS, SETTINGS_FILE
 from servicekit.checking import Look
+from servicekit.config import variable_of
 
 KEPT, BROKEN, UNSEEN = 0, 1, 2
 
@@ -29,7 +30,7 @@ def run(data: Path, words: Sequence[str]) -> int:
         settings = read_settings(data)
         results = checked(settings, asked.grace, asked.settle, hashing=asked.files == "hash")
     except ValidationError as error:
-        missing = ", ".join(f"GUICHE_{'_'.join(map(str, one['loc'])).upper()}" for one in error.errors())
+        missing = ", ".join(variable_of("_".join(map(str, one["loc"]))) for one in error.errors())
         start = f"Nothing runs on {data}: start Guichê with `make run` or `make up`, or choose a folder by GUICHE_DATA."
         print(start, f"To look at an installation elsewhere, set {missing}.", sep="\n", file=sys.stderr)
         return UNSEEN
@@ -67,9 +68,8 @@ def read_settings(data: Path) -> CheckSettings:
     file = data / SETTINGS_FILE
     running: Mapping[str, str] = json.loads(file.read_text()) if file.exists() else {}
     names = CheckSettings.model_fields
-    said = {name: running[key] for name in names if (key := f"GUICHE_{name.upper()}") in running}
-    from_environment = {name: os.environ[key] for name in names if (key := f"GUICHE_{name.upper()}") in os.environ}
-    return CheckSettings.model_validate(said | from_environment)
+    known = {**running, **os.environ}
+    return CheckSettings.model_validate({name: known[key] for name in names if (key := variable_of(name)) in known})
 
 
 def checked(

@@ -82,7 +82,7 @@ def serving(settings: Settings, **more: Any) -> Iterator[Running]:
     try:
         yield Running(f"http://127.0.0.1:{port_of(server)}", app)
     finally:
-        app.hub.drain()
+        app.leave()
         server.should_exit = True
         thread.join()
         app.close()

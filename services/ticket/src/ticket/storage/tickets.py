@@ -178,7 +178,7 @@ def lock(connection: Connection, organization_id: UUID, ticket_id: UUID) -> None
 
 
 def lock_live(connection: Connection, conversation_ids: Collection[UUID]) -> dict[UUID, Row[Any]]:
-    """The live tickets of conversations, by conversation, locked in one order so that nobody deadlocks: theirs."""
+    """The live tickets of conversations, by conversation, locked in one order so that nobody deadlocks."""
     live = TICKETS.c.conversation_id.in_(conversation_ids) & (TICKETS.c.status != CLOSED)
     query = select(TICKETS).where(live).order_by(TICKETS.c.conversation_id).with_for_update()
     return {row.conversation_id: row for row in connection.execute(query)}
