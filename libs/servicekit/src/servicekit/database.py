@@ -31,7 +31,10 @@ LIVELINESS: dict[str, Any] = {
     "tcp_user_timeout": 25_000,
     "options": "-c timezone=UTC -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
 }
-TIMEOUTS = f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS}"
+
+
+def timeouts() -> str:
+    return f"-c statement_timeout={STATEMENT_TIMEOUT_MS} -c idle_in_transaction_session_timeout={IDLE_TIMEOUT_MS}"
 
 
 class Database:
@@ -46,7 +49,7 @@ class Database:
             url,
             pool_size=pool,
             max_overflow=pool,
-            connect_args=LIVELINESS | {"options": f"{LIVELINESS['options']} {TIMEOUTS}"},
+            connect_args=LIVELINESS | {"options": f"{LIVELINESS['options']} {timeouts()}"},
             # Errors are logged and stored, and what people write has no place there.
             hide_parameters=True,
         )
