@@ -35,7 +35,7 @@ def test_trace_headers_are_looked_for_where_mails_have_them_and_all_else_is_hash
 
 def test_line_ends_are_the_same_wherever_they_stand_in_a_long_mail() -> None:
     """A mail is hashed in pieces, and a line end may lie on their border."""
-    for length in range(65_530, 65_540):
+    for length in range(65_520, 65_540):
         body = b"x" * length + b"\r\n" + b"y" * 65_536 + b"\r"
         assert content_hash(MAIL + body + b"z\r\n\r\n") == content_hash(MAIL + body.replace(b"\r\n", b"\n") + b"z")
         assert content_hash(MAIL + body + b"z") != content_hash(MAIL + body.replace(b"\r", b"") + b"z")
