@@ -1,7 +1,7 @@
 """Connections of the pool that were cut off, by a restart of the server for one."""
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Integer, column, event, table, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from servicekit.database import Database
@@ -45,6 +45,21 @@ def test_one_that_was_cut_between_two_uses_fails_its_user_and_nobody_after(datab
     with pytest.raises(OperationalError):
         pid(database)
     assert not before & pids_of_two(database)
+
+
+def test_many_rows_are_one_statement_so_that_nobody_stops_in_the_midst_of_them(database: Database) -> None:
+    with database.transaction() as connection:
+        connection.execute(text("CREATE TEMPORARY TABLE few (number int) ON COMMIT DROP"))
+        few = table("few", column("number", Integer))
+        seen: list[str] = []
+        event.listen(connection, "before_cursor_execute", lambda _, cursor, statement, *more: seen.append(statement))
+        connection.execute(few.insert(), [{"number": 1}, {"number": 2}, {"number": 3}])
+        assert len(seen) == 1
+        assert connection.scalars(text("SELECT number FROM few")).all() == [1, 2, 3]
+        with pytest.raises(RuntimeError, match="one statement for all rows"):
+            connection.execute(
+                text("UPDATE few SET number = :a WHERE number = :b"), [{"a": 4, "b": 1}, {"a": 5, "b": 2}]
+            )
 
 
 def test_one_in_constant_use_is_not_asked_each_time(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

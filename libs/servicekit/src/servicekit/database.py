@@ -53,6 +53,10 @@ class Database:
             # Errors are logged and stored, and what people write has no place there.
             hide_parameters=True,
         )
+        # Many rows are one statement. executemany would send them as a pipeline, in whose midst neither timeout holds:
+        # who stops there keeps its locks for ever (seen: those of all joining of mails, by a frozen process).
+        self.engine.dialect.use_insertmanyvalues_wo_returning = True
+        event.listen(self.engine, "do_executemany", refuse)
         event.listen(self.engine, "checkin", rests)
         event.listen(self.engine, "checkout", self.see_alive)
         self.waker = Waker(self)
@@ -97,6 +101,10 @@ class Database:
     def close(self) -> None:
         self.waker.close()
         self.engine.dispose()
+
+
+def refuse(_cursor: Any, statement: str, *_: Any) -> None:
+    raise RuntimeError(f"write it as one statement for all rows, see Database: {statement}")
 
 
 def rests(_connection: Any, record: ConnectionPoolEntry) -> None:

@@ -71,7 +71,8 @@ def id_row(one: Known, header_id: str, own: bool) -> dict[str, Any]:
 
 def add_new(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     if rows:
-        connection.execute(insert(table).on_conflict_do_nothing(), rows)
+        # Without something to return, SQLAlchemy makes a statement for each row of those that may conflict.
+        connection.execute(insert(table).on_conflict_do_nothing().returning(table.c.conversation_id), rows)
 
 
 class Candidate(NamedTuple):

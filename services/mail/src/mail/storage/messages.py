@@ -11,6 +11,9 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select, tuple_
 from mail.domain import ACKNOWLEDGEMENT, Attachment, Conversation, Message
 from mail.storage.tables import ATTACHMENTS, CONVERSATIONS, MESSAGES, RAW_MAILS, values_of
 
+# Rows of one statement: a message may have some million characters, and a statement has seconds and is held in memory.
+TOGETHER = 10
+
 
 def add(
     connection: Connection,
@@ -25,7 +28,7 @@ def add(
 
 def insert(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
     if rows:
-        connection.execute(table.insert(), values_of(rows))
+        connection.execute(table.insert(), values_of(rows), execution_options={"insertmanyvalues_page_size": TOGETHER})
 
 
 @dataclass(frozen=True, slots=True)
