@@ -35,7 +35,8 @@ def everything(calls: Calls, company: Company, database: Database) -> list[dict[
             case["id"] = ticket_id
     with database.transaction() as connection:
         update = text("UPDATE tickets SET status = :status, holder_id = :holder, released = :released WHERE id = :id")
-        connection.execute(update, cases)
+        for case in cases:
+            connection.execute(update, case)
     return cases
 
 

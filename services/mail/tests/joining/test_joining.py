@@ -343,3 +343,19 @@ def test_a_batch_of_fifty_takes_a_handful_of_queries(
     event.remove(database.engine, "before_cursor_execute", count)
     own = [one for one in statements if "next_at=(clock_timestamp()" not in one or "attempts" in one]
     assert len(own) <= most, own
+
+
+def test_a_batch_of_large_messages_is_written_by_several_statements(
+    accept: Any, ingest: Ingest, database: Database, begun: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(*[letter(f"n{number}@c") for number in range(5)])
+    monkeypatch.setattr("mail.storage.messages.MOST_CHARACTERS", 1)
+    statements: list[str] = []
+    event.listen(
+        database.engine, "before_cursor_execute", lambda _, cursor, statement, *more: statements.append(statement)
+    )
+    assert ingest_batch(ingest) == 5
+    assert len([one for one in statements if one.startswith("INSERT INTO messages ")]) == 5
+    with database.transaction() as connection:
+        written = select(func.count()).where(MESSAGES.c.message_id_header.in_([f"n{number}@c" for number in range(5)]))
+        assert connection.scalar(written) == 5

@@ -1,6 +1,6 @@
 """Conversations, their messages, and the messages' attachments."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Table, func, select, tuple_
 from mail.domain import ACKNOWLEDGEMENT, Attachment, Conversation, Message
 from mail.storage.tables import ATTACHMENTS, CONVERSATIONS, MESSAGES, RAW_MAILS, values_of
 
-# Rows of one statement: a message may have some million characters, and a statement has seconds and is held in memory.
-TOGETHER = 10
+# Of one statement, unless a single message has more: it is held in memory as a whole, and has seconds.
+MOST_CHARACTERS = 8_000_000
 
 
 def add(
@@ -22,13 +22,27 @@ def add(
     attachments: Sequence[Attachment],
 ) -> None:
     insert(connection, CONVERSATIONS, conversations)
-    insert(connection, MESSAGES, messages)
+    for some in pieces(messages):
+        insert(connection, MESSAGES, some)
     insert(connection, ATTACHMENTS, attachments)
+
+
+def pieces(messages: Sequence[Message]) -> Iterator[list[Message]]:
+    some: list[Message] = []
+    left = MOST_CHARACTERS
+    for message in messages:
+        characters = len(message.text) + len(message.html) + len(message.new_text)
+        if some and characters > left:
+            yield some
+            some, left = [], MOST_CHARACTERS
+        some.append(message)
+        left -= characters
+    yield some
 
 
 def insert(connection: Connection, table: Table, rows: Sequence[Any]) -> None:
     if rows:
-        connection.execute(table.insert(), values_of(rows), execution_options={"insertmanyvalues_page_size": TOGETHER})
+        connection.execute(table.insert(), values_of(rows))
 
 
 @dataclass(frozen=True, slots=True)
